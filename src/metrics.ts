@@ -1,0 +1,43 @@
+import { Counter, Gauge, Registry } from 'prom-client'
+
+/** Everything the broker counts; rendered as Prometheus text on the metrics listener only. */
+export function createMetrics() {
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
+    new Counter<L>({ name: `fjmcp_${name}`, help, labelNames, registers })
+  const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
+    new Gauge<L>({ name: `fjmcp_${name}`, help, labelNames, registers })
+  return {
+    registry,
+    requests: counter('mcp_requests_total', 'Requests on /mcp by method and status.', [
+      'method',
+      'status',
+    ]),
+    calls: counter('calls_total', 'JSON-RPC requests sent to a child, by outcome.', ['outcome']),
+    childrenStarted: counter('children_started_total', 'Children started, by reason.', ['reason']),
+    childrenEnded: counter('children_ended_total', 'Children ended, by reason.', ['reason']),
+    childNoise: counter(
+      'child_stdout_noise_total',
+      'Lines of a child that were not JSON and were dropped.',
+    ),
+    children: gauge('children', 'Children running now.'),
+    sessions: gauge('sessions', 'Sessions by state.', ['state']),
+    sessionsEnded: counter('sessions_ended_total', 'Sessions ended, by reason.', ['reason']),
+    refreshes: counter(
+      'forgejo_refreshes_total',
+      'Refreshes of upstream credentials, by outcome.',
+      ['outcome'],
+    ),
+    relayed: counter('relay_requests_total', 'Requests relayed to Forgejo, by status class.', [
+      'class',
+    ]),
+    tokens: counter('tokens_issued_total', 'Access tokens issued, by grant type.', ['grant_type']),
+    refusals: counter('oauth_refusals_total', 'OAuth refusals, by code.', ['code']),
+    rateLimited: counter('rate_limited_total', 'Requests refused by the rate limit, by route.', [
+      'route',
+    ]),
+  }
+}
+
+export type Metrics = ReturnType<typeof createMetrics>

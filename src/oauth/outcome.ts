@@ -1,0 +1,37 @@
+/** What the authorize endpoint, the consent form and the callback can come to. */
+export type AuthorizeOutcome =
+  | { kind: 'consent'; view: ConsentView; browser: string }
+  | { kind: 'redirect'; location: string; browser?: string }
+  | { kind: 'page'; problem: Problem }
+
+/** What the consent page shows, and what its form must send back. */
+export interface ConsentView {
+  /** The one-time ticket of this authorization: a hidden field of the form. */
+  ticket: string
+  /** The client's own claim about its name: capped, without control and bidi characters. */
+  clientName: string
+  /** The client_id when it is a metadata document's URL: a name that the client could not make up. */
+  clientUrl?: string
+  /** Where the browser will be sent back to: host (and port), or the private scheme. */
+  redirectHost: string
+  /** What kind of place that is; anything but `web` gets a warning. */
+  redirectKind: 'web' | 'loopback' | 'private-scheme'
+  /** The CSP source for that place: its origin, its `scheme:`, or `http:` for IPv6 loopback. */
+  redirectSource: string
+  scopes: readonly string[]
+  /** Forgejo's public base, which signs the user in next. */
+  forgejoUrl: string
+}
+
+/** A local error page: shown where redirecting to the client would not be safe. */
+export interface Problem {
+  /** HTTP status, 400 unless said otherwise. */
+  status: number
+  title: string
+  /** What happened, in a sentence or two a person understands. */
+  text: string
+  /** What to do about it. */
+  advice?: string
+  /** A link that helps: to Forgejo's application settings, say. */
+  link?: { href: string; label: string }
+}

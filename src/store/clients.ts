@@ -1,0 +1,5 @@
+import type { Db } from './open.ts'
+
+export function clientStore(_db: Db) {
+  return {}
+}

@@ -1,0 +1,28 @@
+import { eq, sql } from 'drizzle-orm'
+import type { Db } from './open.ts'
+import { facts } from './schema.ts'
+
+/** The facts that the store keeps about itself and about Forgejo. */
+export type FactName = 'key_check' | 'forgejo_version'
+
+/** One value per name. */
+export function factStore(db: Db) {
+  const find = db
+    .select({ value: facts.value })
+    .from(facts)
+    .where(eq(facts.name, sql.placeholder('name')))
+    .prepare()
+  return {
+    get(name: FactName): string | undefined {
+      return find.get({ name })?.value
+    },
+
+    /** Sets a fact at `now` (epoch ms). */
+    set(now: number, name: FactName, value: string): void {
+      db.insert(facts)
+        .values({ name, value, updatedAt: now })
+        .onConflictDoUpdate({ target: facts.name, set: { value, updatedAt: now } })
+        .run()
+    },
+  }
+}

@@ -1,0 +1,5 @@
+import type { Db } from './open.ts'
+
+export function grantStore(_db: Db) {
+  return {}
+}

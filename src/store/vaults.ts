@@ -1,0 +1,5 @@
+import type { Db } from './open.ts'
+
+export function vaultStore(_db: Db) {
+  return {}
+}
