@@ -36,40 +36,46 @@ export const variableOf = (flag: string): string =>
  * Reads every setting: a flag wins over its variable, an empty variable counts as unset.
  * Returns the configuration, or every problem there is, each as one sentence that names its setting.
  */
-export function readConfig(sources: Sources): Result<Config, string[]> {
+export const readConfig = (sources: Sources): Result<Config, string[]> =>
+  readSettings(Object.keys(SETTINGS) as (keyof Settings)[], sources)
+
+/** The same for some settings only, for commands that need no more. */
+export function readSettings<K extends keyof Settings>(
+  names: readonly K[],
+  sources: Sources,
+): Result<Pick<Config, K>, string[]> {
   const problems: string[] = []
-  const values: Record<string, unknown> = {}
-  for (const [name, each] of Object.entries(SETTINGS) as [keyof Settings, Setting<unknown>][]) {
+  const values: Partial<Record<keyof Settings, unknown>> = {}
+  for (const name of names) {
+    const each: Setting<unknown> = SETTINGS[name]
     const found = each.secret ? readSecret(each, sources, problems) : readPlain(each, sources)
     const text = found?.text ?? each.fallback
     if (text === undefined) {
       if (each.required && !found?.failed) problems.push(`${label(each)} is required`)
       continue
     }
+    const from = found?.from ?? label(each)
     const value = each.parse(text)
     if (!value.ok) {
-      problems.push(
-        `${found?.from ?? label(each)} ${each.secret ? '' : `${JSON.stringify(text)} `}${value.error}`,
-      )
+      problems.push(`${from} ${each.secret ? '' : `${JSON.stringify(text)} `}${value.error}`)
       continue
     }
     const [problem] = each.range ? Value.Errors(each.range, value.value) : []
-    if (problem) problems.push(`${found?.from ?? label(each)}: ${problem.message.toLowerCase()}`)
+    if (problem) problems.push(`${from}: ${problem.message.toLowerCase()}`)
     values[name] = value.value
   }
   for (const word of (values.forgejoScopes as string[] | undefined) ?? []) {
-    if (!sources.isScope(word)) {
-      problems.push(
-        `${label(SETTINGS.forgejoScopes)}: Forgejo knows no scope ${JSON.stringify(word)}, and would grant full access for it`,
-      )
-    }
+    if (sources.isScope(word)) continue
+    const name = JSON.stringify(word)
+    problems.push(
+      `${label(SETTINGS.forgejoScopes)}: Forgejo knows no scope ${name}, and would grant full access for it`,
+    )
   }
   if (problems.length > 0) return err(problems)
   values.forgejoInternalUrl ??= values.forgejoUrl
-  values.storePath ??= sources.env.STATE_DIRECTORY
-    ? `${sources.env.STATE_DIRECTORY.split(':')[0]}/broker.db`
-    : 'broker.db'
-  return ok(Object.freeze(values) as unknown as Config)
+  const folder = sources.env.STATE_DIRECTORY?.split(':')[0]
+  values.storePath ??= folder ? `${folder}/broker.db` : 'broker.db'
+  return ok(Object.freeze(values) as Pick<Config, K>)
 }
 
 type Found = { text?: string; from: string; failed?: boolean } | undefined
