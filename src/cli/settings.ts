@@ -21,7 +21,13 @@ export const configArgs: ArgsDef = Object.fromEntries(
 )
 
 /** The one setting that commands on the store alone need. */
-export const storeArgs: ArgsDef = { 'store-path': configArgs['store-path'] ?? { type: 'string' } }
+export const storeArgs = {
+  'store-path': {
+    type: 'string',
+    valueHint: SETTINGS.storePath.hint,
+    description: SETTINGS.storePath.help,
+  },
+} as const
 
 const sources = (args: Record<string, unknown>): Sources => ({
   flags: Object.fromEntries(

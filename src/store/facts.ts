@@ -17,6 +17,11 @@ export function factStore(db: Db) {
       return find.get({ name })?.value
     },
 
+    /** Forgets a fact. */
+    clear(name: FactName): void {
+      db.delete(facts).where(eq(facts.name, name)).run()
+    },
+
     /** Sets a fact at `now` (epoch ms). */
     set(now: number, name: FactName, value: string): void {
       db.insert(facts)

@@ -2,6 +2,7 @@ import { Database } from 'bun:sqlite'
 import { drizzle } from 'drizzle-orm/bun-sqlite'
 import type { Clock } from '../clock.ts'
 import { accountStore } from './accounts.ts'
+import { adminStore } from './admin.ts'
 import { auditStore } from './audit.ts'
 import { childStore } from './children.ts'
 import { clientStore } from './clients.ts'
@@ -56,6 +57,7 @@ export function openStore(options: OpenOptions) {
   let open = true
   return {
     accounts: accountStore(db),
+    admin: adminStore(db),
     audit: auditStore(db),
     children: childStore(db),
     clients: clientStore(db),

@@ -1,0 +1,73 @@
+import { defineCommand } from 'citty'
+import { OperatorError } from '../errors.ts'
+import { withStore } from './existing.ts'
+import { storeArgs } from './settings.ts'
+import { jsonArg, printJson, printTable, when } from './table.ts'
+
+const list = defineCommand({
+  meta: { name: 'list', description: 'Forgejo users that have logged in' },
+  args: { ...storeArgs, ...jsonArg },
+  run: ({ args }) =>
+    withStore(args, ({ store }) => {
+      const rows = store.admin.accounts()
+      if (args.json) return printJson(rows)
+      printTable(
+        ['LOGIN', 'SUB', 'SESSIONS', 'LAST LOGIN', 'CREDENTIAL'],
+        rows.map((row) => [
+          row.login,
+          row.sub,
+          row.sessions,
+          when(row.lastLoginAt),
+          credential(row),
+        ]),
+        'No account yet: nobody has logged in.',
+      )
+    }),
+})
+
+function credential(row: {
+  deadAt: number | null
+  deadReason: string | null
+  lastFailure: string | null
+  accessExpiresAt: number | null
+}): string {
+  if (row.accessExpiresAt === null) return 'none'
+  if (row.deadAt !== null) return `must log in again (${row.deadReason})`
+  return row.lastFailure === null
+    ? `good, renewed by ${when(row.accessExpiresAt)}`
+    : `not renewed yet: ${row.lastFailure}`
+}
+
+const disconnect = defineCommand({
+  meta: {
+    name: 'disconnect',
+    description: 'Revoke every grant of an account and end its sessions',
+  },
+  args: {
+    account: { type: 'positional', required: true, description: 'login, sub:ID or account id' },
+    ...storeArgs,
+  },
+  run: ({ args }) =>
+    withStore(args, ({ store, now }) => {
+      const account = store.admin.findAccount(args.account)
+      if (!account)
+        throw new OperatorError(`no account ${args.account}`, '`accounts list` shows them')
+      const grants = store.transaction(() => {
+        const count = store.admin.revokeAccount(now, account.id)
+        store.audit.add(now, {
+          event: 'account.disconnected',
+          accountId: account.id,
+          reason: 'by the operator',
+        })
+        return count
+      })
+      console.log(
+        `${account.login}: ${grants} grants revoked; a running broker ends its sessions at once`,
+      )
+    }),
+})
+
+export const accountsCommand = defineCommand({
+  meta: { name: 'accounts', description: 'Forgejo users: list, disconnect' },
+  subCommands: { list, disconnect },
+})

@@ -1,0 +1,66 @@
+import { defineCommand } from 'citty'
+import { OperatorError } from '../errors.ts'
+import type { AuditFilter } from '../store/audit.ts'
+import { parseDuration, parseInteger } from '../units.ts'
+import { withStore } from './existing.ts'
+import { storeArgs } from './settings.ts'
+import { jsonArg, printJson, printTable, when } from './table.ts'
+
+export const auditCommand = defineCommand({
+  meta: { name: 'audit', description: 'What happened, to whom and why; the newest first' },
+  args: {
+    since: {
+      type: 'string',
+      valueHint: 'duration',
+      description: 'no older than this, such as 24h',
+    },
+    event: { type: 'string', valueHint: 'name', description: 'only this event' },
+    account: {
+      type: 'string',
+      valueHint: 'account',
+      description: 'only this login, sub:ID or account id',
+    },
+    client: { type: 'string', valueHint: 'id', description: 'only this client_id' },
+    limit: { type: 'string', valueHint: 'number', description: 'at most so many [100]' },
+    ...jsonArg,
+    ...storeArgs,
+  },
+  run: ({ args }) =>
+    withStore(args, ({ store, now }) => {
+      const filter: AuditFilter = { limit: read('limit', args.limit ?? '100', parseInteger) }
+      if (args.since !== undefined) filter.since = now - read('since', args.since, parseDuration)
+      if (args.event !== undefined) filter.event = args.event
+      if (args.client !== undefined) filter.clientId = args.client
+      if (args.account !== undefined) {
+        const account = store.admin.findAccount(args.account)
+        if (!account)
+          throw new OperatorError(`no account ${args.account}`, '`accounts list` shows them')
+        filter.accountId = account.id
+      }
+      const rows = store.audit.list(filter)
+      if (args.json) return printJson(rows)
+      const logins = new Map(store.admin.accounts().map(({ id, login }) => [id, login]))
+      printTable(
+        ['TIME', 'EVENT', 'ACCOUNT', 'CLIENT', 'SESSION', 'REASON'],
+        rows.map((row) => [
+          when(row.at),
+          row.event,
+          logins.get(row.accountId ?? '') ?? row.accountId ?? '-',
+          row.clientId ?? '-',
+          row.sessionHash?.slice(0, 12) ?? '-',
+          row.reason ?? '-',
+        ]),
+        'Nothing that matches.',
+      )
+    }),
+})
+
+function read(flag: string, text: string, parse: typeof parseDuration): number {
+  const value = parse(text)
+  if (value.ok) return value.value
+  throw new OperatorError(
+    `--${flag} ${JSON.stringify(text)} ${value.error}`,
+    'fjmcp-broker audit --help',
+    2,
+  )
+}
