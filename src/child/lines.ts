@@ -1,0 +1,105 @@
+/** What a LineSplitter tells: complete lines as text, and lines that were too long to keep. */
+export interface LineHandlers {
+  /** A complete line without its newline; bytes that are not UTF-8 arrive as U+FFFD. */
+  line(text: string): void
+  /** A line grew over the cap: told once, when that is known; the rest of it is skipped. */
+  oversize(): void
+}
+
+export interface LineSplitter {
+  push(chunk: Uint8Array): void
+  /** Ends the input. Returns whether an unterminated line was left; it is dropped, because it may be cut short. */
+  end(): boolean
+}
+
+const NEWLINE = 10
+const CARRIAGE_RETURN = 13
+const SMALLEST_BUFFER_BYTES = 4096
+/** A larger buffer is given back after its line. */
+const KEPT_BUFFER_BYTES = 64 * 1024
+const EMPTY = new Uint8Array(0)
+
+/**
+ * Cuts a byte stream into lines at each newline, a `\r` before it removed.
+ * A line of more than `maxBytes` bytes is never held: its memory is freed as soon as it is known to be too long.
+ */
+export function createLineSplitter(maxBytes: number, handlers: LineHandlers): LineSplitter {
+  let held: Uint8Array = EMPTY
+  let length = 0
+  let skipping = false
+
+  function hold(part: Uint8Array): void {
+    const needed = length + part.length
+    if (needed > held.length) {
+      const size = Math.min(Math.max(needed, 2 * held.length, SMALLEST_BUFFER_BYTES), maxBytes)
+      const larger = new Uint8Array(size)
+      larger.set(held.subarray(0, length))
+      held = larger
+    }
+    held.set(part, length)
+    length = needed
+  }
+
+  function release(): void {
+    length = 0
+    if (held.length > KEPT_BUFFER_BYTES) held = EMPTY
+  }
+
+  /** Takes a part of a line; false once the line is over the cap. */
+  function fits(part: Uint8Array): boolean {
+    if (skipping) return false
+    if (length + part.length <= maxBytes) return true
+    skipping = true
+    release()
+    handlers.oversize()
+    return false
+  }
+
+  return {
+    push(chunk) {
+      let from = 0
+      let at = chunk.indexOf(NEWLINE)
+      while (at >= 0) {
+        const part = chunk.subarray(from, at)
+        if (fits(part)) {
+          if (length > 0) hold(part)
+          const text = decode(length > 0 ? held.subarray(0, length) : part)
+          release()
+          handlers.line(text)
+        }
+        skipping = false
+        from = at + 1
+        at = chunk.indexOf(NEWLINE, from)
+      }
+      const rest = chunk.subarray(from)
+      if (rest.length > 0 && fits(rest)) hold(rest)
+    },
+
+    end() {
+      const unfinished = length > 0
+      held = EMPTY
+      length = 0
+      return unfinished
+    },
+  }
+}
+
+function decode(bytes: Uint8Array): string {
+  const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length
+  return Buffer.from(bytes.buffer, bytes.byteOffset, end).toString('utf8')
+}
+
+/** Lines up to this many characters are parsed to see whether they are JSON; of longer ones only both ends are looked at. */
+const MAX_PARSED_CHARS = 64 * 1024
+
+/** Whether a line can be a JSON-RPC message: an object or a batch. The bridge parses it for good. */
+export function looksLikeMessage(line: string): boolean {
+  if (!/^[ \t]*[[{]/.test(line) || !/[\]}][ \t]*$/.test(line.slice(-64))) return false
+  if (line.length > MAX_PARSED_CHARS) return true
+  try {
+    JSON.parse(line)
+    return true
+  } catch {
+    return false
+  }
+}
