@@ -1,0 +1,227 @@
+import type { Clock } from '../clock.ts'
+import { RPC } from '../errors.ts'
+import { createAsks } from './asks.ts'
+import { type Call, type CallSink, createCalls, timeoutText } from './calls.ts'
+import { NOTIFICATIONS, REQUESTS } from './methods.ts'
+import { rebuildNotification, rebuildRequest, rebuildResponse } from './rebuild.ts'
+import {
+  errorText,
+  type RpcNotification,
+  type RpcRequest,
+  type RpcResponse,
+  resultText,
+} from './rpc.ts'
+import { elements, skipSpace } from './scan.ts'
+import { sourceAt, splice, withId } from './splice.ts'
+
+export type { CallSink } from './calls.ts'
+
+/** The way to a child: one line of JSON at a time. */
+export interface Channel {
+  /** False when the child is gone, or so far behind that it takes no more. */
+  send(line: string): boolean
+}
+
+/** Calls that one child may leave unanswered; more are refused. */
+const MAX_UNANSWERED = 1024
+
+/** Why open calls end without the child's answer: `data.reason` of the error that the callers get. */
+export type FailReason = 'child-died' | 'line-too-long' | 'stopped' | 'start-failed'
+
+/** Routes JSON-RPC between many callers and one child. Ids, progress tokens and cancellations are kept apart per call. */
+export interface Bridge {
+  /**
+   * Sends a request to the child. The sink gets the answer, or -32603 with `data.reason`: `timeout`, `cancelled`,
+   * `unavailable` (the child takes nothing), or what `fail` says. A method that MCP does not have is -32601 at once.
+   */
+  call(request: RpcRequest, sink: CallSink): { cancel(reason: string): void }
+  /** Passes a client's notification on. A cancellation goes to the one open call with that id, else nowhere. */
+  notify(notification: RpcNotification): void
+  /** Passes a client's answer on to the child that asked; false when this child asked nothing under that id. */
+  answer(response: RpcResponse): boolean
+  /** Takes a line of the child in. */
+  receive(line: string): void
+  /** Ends every open call with an error. The bridge can still be used if the child can. */
+  fail(reason: FailReason, text: string): void
+  /** Calls whose caller waits. */
+  readonly inFlight: number
+  /** Calls that the child has left unanswered past their deadline, whether or not somebody gave up on them before. */
+  readonly stuck: number
+  /** Messages of the child that belong to nothing: late answers, unknown ids, no JSON-RPC. */
+  readonly dropped: number
+}
+
+export interface BridgeOptions {
+  channel: Channel
+  clock: Clock
+  callTimeoutMs: number
+  /**
+   * Gets what the child says about no call while there is not exactly one open call.
+   * @param open where the open calls' answers go, oldest first
+   */
+  unsolicited(text: string, open: readonly CallSink[]): void
+  /** Removes secrets and the relay's addresses from what the child says. */
+  clean(text: string): string
+  /** Ids for the child's requests to the client: of the session, so that they do not repeat when the child changes. */
+  idsFrom?: () => number
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const countUp = (): (() => number) => {
+  let last = 0
+  return () => ++last
+}
+
+/** A bridge over a channel to one child. */
+export function createBridge(options: BridgeOptions): Bridge {
+  const { channel, clock, callTimeoutMs, unsolicited, clean } = options
+  const calls = createCalls(clock, callTimeoutMs, (call) =>
+    abandon(call, 'timeout', timeoutText(callTimeoutMs)),
+  )
+  const asks = createAsks(options.idsFrom ?? countUp())
+  let dropped = 0
+
+  /** The caller is answered now, and the child told to stop; what it still says about the call is dropped. */
+  function abandon(call: Call, reason: string, text: string): void {
+    if (call.sink === undefined) return
+    calls.refuse(call, reason, text)
+    // 2025-11-25/basic/utilities/cancellation: initialize must not be cancelled.
+    if (call.method === 'initialize') return
+    const params = { requestId: call.childId, reason: text }
+    channel.send(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params }))
+  }
+
+  function cancelByClient(notification: RpcNotification): void {
+    const { requestId, reason } = notification.params ?? {}
+    const [call, another] = calls.named(requestId)
+    if (call === undefined || another !== undefined) return
+    abandon(
+      call,
+      'cancelled',
+      typeof reason === 'string' ? reason : 'The client cancelled the call',
+    )
+  }
+
+  /** Says something that concerns no particular call. */
+  function tell(text: string): void {
+    const open = calls.waiting().flatMap(({ sink }) => (sink === undefined ? [] : [sink]))
+    const [only] = open
+    if (only !== undefined && open.length === 1) only.message(text)
+    else unsolicited(text, open)
+  }
+
+  /**
+   * An error without an id is what forgejo-mcp makes of a panic in a worker. It is given to the call that waits
+   * when no other can be meant; otherwise the calls wait for their deadline.
+   */
+  function callAnswered(id: unknown, failed: boolean): Call | undefined {
+    if (id !== null && id !== undefined) return calls.get(id)
+    const [only, another] = calls.unanswered
+    return failed && another === undefined ? only : undefined
+  }
+
+  function onAnswer(line: string, message: Record<string, unknown>): void {
+    const failed = 'error' in message
+    const call = failed || 'result' in message ? callAnswered(message.id, failed) : undefined
+    const sink = call && calls.close(call)
+    if (call === undefined || sink === undefined) {
+      dropped++
+      return
+    }
+    const { idText } = call
+    const text = 'id' in message ? withId(line, idText) : `{"id":${idText},${line.trim().slice(1)}`
+    sink.end(text)
+  }
+
+  function onProgress(line: string, params: unknown): void {
+    const call = isObject(params) ? calls.get(params.progressToken) : undefined
+    if (call?.sink === undefined || call.progressToken === undefined) dropped++
+    else call.sink.message(splice(line, ['params', 'progressToken'], call.progressToken))
+  }
+
+  function onWithdrawn(line: string, params: unknown): void {
+    const clientId = isObject(params) ? asks.withdraw(params.requestId) : undefined
+    if (clientId === undefined) dropped++
+    else tell(splice(line, ['params', 'requestId'], String(clientId)))
+  }
+
+  function onAsk(line: string, message: Record<string, unknown>): void {
+    const idText = sourceAt(line, ['id']) ?? 'null'
+    if (message.method === 'ping') {
+      channel.send(resultText(idText, {}))
+      return
+    }
+    const clientId = asks.add(message.id, idText)
+    if (clientId !== undefined) tell(withId(line, String(clientId)))
+    else channel.send(errorText(idText, RPC.internalError, 'Too many requests wait for the client'))
+  }
+
+  function onMessage(line: string, message: unknown): void {
+    if (!isObject(message)) dropped++
+    else if (typeof message.method !== 'string') onAnswer(line, message)
+    else if ('id' in message) onAsk(line, message)
+    else if (message.method === 'notifications/progress') onProgress(line, message.params)
+    else if (message.method === 'notifications/cancelled') onWithdrawn(line, message.params)
+    else tell(line)
+  }
+
+  return {
+    call(request, sink) {
+      if (!REQUESTS.has(request.method)) {
+        sink.end(errorText(request.idText, RPC.methodNotFound, 'Method not found'))
+        return { cancel() {} }
+      }
+      if (calls.unanswered.length >= MAX_UNANSWERED) {
+        const reason = { reason: 'unavailable' }
+        sink.end(errorText(request.idText, RPC.internalError, 'Too many calls are open', reason))
+        return { cancel() {} }
+      }
+      const call = calls.open(request, sink)
+      const token = call.progressToken === undefined ? {} : { progressToken: call.childId }
+      if (!channel.send(rebuildRequest(request, call.childId, token))) {
+        calls.refuse(call, 'unavailable', 'The child process takes no more requests')
+        calls.close(call)
+      }
+      return { cancel: (reason) => abandon(call, 'cancelled', reason) }
+    },
+    notify(notification) {
+      if (notification.method === 'notifications/cancelled') cancelByClient(notification)
+      else if (NOTIFICATIONS.has(notification.method)) {
+        channel.send(rebuildNotification(notification))
+      }
+    },
+    answer(response) {
+      const idText = asks.take(response.id)
+      return idText !== undefined && channel.send(rebuildResponse(response, idText))
+    },
+    receive(raw) {
+      const line = clean(raw)
+      let value: unknown
+      try {
+        value = JSON.parse(line)
+      } catch {
+        dropped++
+        return
+      }
+      if (!Array.isArray(value)) return onMessage(line, value)
+      for (const [index, { start, end }] of elements(line, skipSpace(line, 0)).entries()) {
+        onMessage(line.slice(start, end), value[index])
+      }
+    },
+    fail(reason, text) {
+      asks.clear()
+      calls.fail(reason, text)
+    },
+    get inFlight() {
+      return calls.waiting().length
+    },
+    get stuck() {
+      return calls.late
+    },
+    get dropped() {
+      return dropped
+    },
+  }
+}

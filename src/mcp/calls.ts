@@ -1,0 +1,135 @@
+import { type Cancel, type Clock, SECOND_MS } from '../clock.ts'
+import { RPC } from '../errors.ts'
+import { idKey } from './exact.ts'
+import { errorText, type RpcRequest } from './rpc.ts'
+
+/** Where the answer to a call goes. The texts are whole JSON-RPC messages for the client, with the client's ids. */
+export interface CallSink {
+  /** Something that the child says before the answer. */
+  message(text: string): void
+  /** The answer; nothing comes after it. */
+  end(text: string): void
+}
+
+/** A call that the child has not answered. */
+export interface Call {
+  readonly childId: number
+  readonly method: string
+  /** JSON source of the id under which the caller knows it. */
+  readonly idText: string
+  /** JSON source of the caller's progress token; undefined when it asked for no progress. */
+  readonly progressToken: string | undefined
+  /** Undefined once the caller has its answer and only the child's is outstanding. */
+  readonly sink: CallSink | undefined
+}
+
+interface Entry extends Call {
+  readonly clientKey: string | undefined
+  sink: CallSink | undefined
+  late: boolean
+  cancelTimer: Cancel
+}
+
+/** The unanswered calls of one child. Child ids are small integers and are never used twice. */
+export interface Calls {
+  open(request: RpcRequest, sink: CallSink): Call
+  get(childId: unknown): Call | undefined
+  /** The child has answered, or will never be asked: returns where that goes, if anyone still waits. */
+  close(call: Call): CallSink | undefined
+  /** Gives the caller an error with `data.reason`; the child's answer is awaited, and will be dropped. */
+  refuse(call: Call, reason: string, text: string): void
+  /** Gives every caller that waits an error with `data.reason`, and forgets all calls. */
+  fail(reason: string, text: string): void
+  /** The calls whose caller waits, oldest first. */
+  waiting(): Call[]
+  /** Those of them that a `requestId`, as parsed, may mean; a string never means a number. */
+  named(requestId: unknown): Call[]
+  /** All calls, also those whose caller has given up. */
+  readonly unanswered: readonly Call[]
+  /** Calls that the child has left unanswered past their deadline. */
+  readonly late: number
+}
+
+/** @param expired called when the deadline of a call passes while its caller waits; refuses the call */
+export function createCalls(clock: Clock, timeoutMs: number, expired: (call: Call) => void): Calls {
+  const entries = new Map<number, Entry>()
+  let lastId = 0
+
+  const expire = (entry: Entry): void => {
+    entry.late = true
+    if (entry.sink !== undefined) expired(entry)
+  }
+
+  const answerWithError = (entry: Entry, reason: string, text: string): void => {
+    const { sink, idText } = entry
+    entry.sink = undefined
+    sink?.end(errorText(idText, RPC.internalError, text, { reason }))
+  }
+
+  const waiting = (): Entry[] => [...entries.values()].filter(({ sink }) => sink !== undefined)
+
+  return {
+    open(request, sink) {
+      const childId = ++lastId
+      const entry: Entry = {
+        childId,
+        method: request.method,
+        idText: request.idText,
+        clientKey: clientKey(request),
+        progressToken: tokenOf(request),
+        sink,
+        late: false,
+        cancelTimer: clock.after(timeoutMs, () => expire(entry)),
+      }
+      entries.set(childId, entry)
+      return entry
+    },
+    get: (childId) => (typeof childId === 'number' ? entries.get(childId) : undefined),
+    close(call) {
+      const entry = entries.get(call.childId)
+      if (entry === undefined) return undefined
+      entries.delete(call.childId)
+      entry.cancelTimer()
+      const { sink } = entry
+      entry.sink = undefined
+      return sink
+    },
+    refuse(call, reason, text) {
+      const entry = entries.get(call.childId)
+      if (entry !== undefined) answerWithError(entry, reason, text)
+    },
+    fail(reason, text) {
+      const all = [...entries.values()]
+      entries.clear()
+      for (const entry of all) {
+        entry.cancelTimer()
+        answerWithError(entry, reason, text)
+      }
+    },
+    waiting,
+    named(requestId) {
+      const key = idKey(requestId)
+      return waiting().filter(({ clientKey }) => key !== undefined && clientKey === key)
+    },
+    get unanswered() {
+      return [...entries.values()]
+    },
+    get late() {
+      return [...entries.values()].filter((entry) => entry.late).length
+    },
+  }
+}
+
+function tokenOf({ params }: RpcRequest): string | undefined {
+  const meta = params?._meta as { progressToken?: unknown } | undefined
+  const token = meta?.progressToken
+  return token === undefined ? undefined : JSON.stringify(token)
+}
+
+/** The id's key; an unsafe number was rounded, so its source counts. */
+const clientKey = ({ id, idText }: RpcRequest): string | undefined =>
+  typeof id === 'number' && !Number.isSafeInteger(id) ? `n${idText}` : idKey(id)
+
+/** What a caller is told whose deadline has passed. */
+export const timeoutText = (timeoutMs: number): string =>
+  `The call took longer than ${Math.round(timeoutMs / SECOND_MS)} s`

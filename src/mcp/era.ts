@@ -1,0 +1,34 @@
+import { VERSION_CLAIM } from './methods.ts'
+import type { ClientMessage } from './rpc.ts'
+
+/** `legacy`: initialize and sessions. `modern`: stateless, the revision is claimed in each request's `_meta`. */
+export type Era = 'legacy' | 'modern'
+
+/** The revisions with initialize, newest first. */
+export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const
+
+/** The stateless revisions, newest first. */
+export const MODERN_VERSIONS = ['2026-07-28'] as const
+
+export const isLegacyVersion = (version: string): boolean =>
+  (LEGACY_VERSIONS as readonly string[]).includes(version)
+
+export const isModernVersion = (version: string): boolean =>
+  (MODERN_VERSIONS as readonly string[]).includes(version)
+
+/** Whether sessions of this revision may send batches: added in 2025-03-26, removed in 2025-06-18. */
+export const allowsBatches = (version: string): boolean => version === '2025-03-26'
+
+/** Whether clients of this revision understand an event with empty data (2025-11-25 transports, "Sending Messages"). */
+export const allowsPriming = (version: string): boolean => version >= '2025-11-25'
+
+/**
+ * The era of one message: the body decides, a header is only a cross-check (2026-07-28 versioning).
+ * `server/discover` exists in no legacy revision.
+ */
+export function eraOf(message: ClientMessage): Era {
+  if (message.kind === 'response') return 'legacy'
+  if (message.method === 'server/discover') return 'modern'
+  const meta = message.params?._meta
+  return typeof meta === 'object' && meta !== null && VERSION_CLAIM in meta ? 'modern' : 'legacy'
+}

@@ -1,0 +1,122 @@
+import { type Cancel, type Clock, MINUTE_MS } from '../clock.ts'
+
+/**
+ * The most that waits for a slow reader, in bytes: a result of the largest line (32 MiB) and what was said before it.
+ * A single larger event still passes when nothing else waits.
+ */
+export const MAX_QUEUED_BYTES = 40 * 1024 * 1024
+
+/** How long a reader may take nothing while something waits. */
+const STALL_MS = MINUTE_MS
+
+/** What is handed over at a time, in bytes: a slow reader is seen to move. */
+const CHUNK_BYTES = 256 * 1024
+
+/** A byte stream with a bounded queue, read at the reader's pace. */
+export interface Outbox {
+  readonly body: ReadableStream<Uint8Array>
+  /** Queues parts; false when the stream is over, or is dropped now because the reader is too slow. */
+  push(parts: readonly Uint8Array[]): boolean
+  /** Ends the stream once everything queued was read. */
+  end(): void
+  /** Ends the stream now: what is queued is thrown away and the connection is reset. */
+  drop(): void
+  readonly empty: boolean
+}
+
+/**
+ * @param lost called once when the reader went away or was dropped, but not after `end` was read to its end
+ * @param maxBytes the bound of the queue
+ */
+export function createOutbox(clock: Clock, lost: () => void, maxBytes = MAX_QUEUED_BYTES): Outbox {
+  let queue: Uint8Array[] = []
+  let queuedBytes = 0
+  let ended = false
+  let over = false
+  let wake: (() => void) | undefined
+  let stallTimer: Cancel = () => {}
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined
+
+  const settle = (): void => {
+    over = true
+    queue = []
+    queuedBytes = 0
+    stallTimer()
+    wake?.()
+  }
+
+  const drop = (): void => {
+    if (over) return
+    settle()
+    controller?.error(new Error('the reader of the stream is too slow or gone'))
+    lost()
+  }
+
+  const watch = (): void => {
+    stallTimer()
+    if (queuedBytes > 0) stallTimer = clock.after(STALL_MS, drop)
+  }
+
+  const deliver = (to: ReadableStreamDefaultController<Uint8Array>): void => {
+    const [first] = queue
+    if (first !== undefined) {
+      const chunk = first.subarray(0, CHUNK_BYTES)
+      if (chunk.length === first.length) queue.shift()
+      else queue[0] = first.subarray(CHUNK_BYTES)
+      queuedBytes -= chunk.length
+      to.enqueue(chunk)
+      watch()
+    } else if (ended) {
+      settle()
+      to.close()
+    }
+  }
+
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(given) {
+        controller = given
+      },
+      async pull(given) {
+        while (queue.length === 0 && !ended && !over) {
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
+        }
+        if (!over) deliver(given)
+      },
+      cancel() {
+        if (over) return
+        settle()
+        lost()
+      },
+    },
+    { highWaterMark: 0 },
+  )
+
+  return {
+    body,
+    push(parts) {
+      if (over || ended) return false
+      const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+      if (queuedBytes > 0 && queuedBytes + bytes > maxBytes) {
+        drop()
+        return false
+      }
+      const wasEmpty = queuedBytes === 0
+      queue.push(...parts.filter((part) => part.length > 0))
+      queuedBytes += bytes
+      if (wasEmpty) watch()
+      wake?.()
+      return true
+    },
+    end() {
+      ended = true
+      wake?.()
+    },
+    drop,
+    get empty() {
+      return queuedBytes === 0
+    },
+  }
+}

@@ -1,0 +1,31 @@
+import { isObjectAt, members, type Span, skipSpace } from './scan.ts'
+
+/** Where the value of a member stands, `path` being the keys that lead to it; of two equal keys the last counts. */
+function spanAt(text: string, path: readonly string[]): Span | undefined {
+  let span: Span = { start: skipSpace(text, 0), end: text.length }
+  for (const name of path) {
+    if (!isObjectAt(text, span.start)) return undefined
+    const member = members(text, span.start).findLast(({ key }) => key === name)
+    if (member === undefined) return undefined
+    span = member
+  }
+  return span
+}
+
+/** The JSON source of a member of an object, or undefined when there is none. The text must be valid JSON. */
+export function sourceAt(text: string, path: readonly string[]): string | undefined {
+  const span = spanAt(text, path)
+  return span && text.slice(span.start, span.end)
+}
+
+/**
+ * Puts another value, given as JSON, in the place of a member and leaves every other character as it is.
+ * Returns the text unchanged when there is no such member. The text must be valid JSON.
+ */
+export function splice(text: string, path: readonly string[], source: string): string {
+  const span = spanAt(text, path)
+  return span ? text.slice(0, span.start) + source + text.slice(span.end) : text
+}
+
+/** Gives a message of a child the client's id; the rest stays as the child wrote it, digit for digit. */
+export const withId = (line: string, idText: string): string => splice(line, ['id'], idText)
