@@ -44,7 +44,7 @@ export async function sweep<Row extends Recorded>(
   rows: readonly Row[],
   clock: Clock,
 ): Promise<Row[]> {
-  const orphans = rows.filter((row) => row.pid !== process.pid && isAlive(row))
+  const orphans = rows.filter((row) => row.pid > 1 && row.pid !== process.pid && isAlive(row))
   await Promise.all(orphans.map((row) => end(row, clock)))
   return orphans
 }

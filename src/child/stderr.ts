@@ -17,7 +17,9 @@ const MAX_TAIL_LINES = 6
 const MAX_TAIL_CHARS = 2048
 
 /** A frame of a Go or JavaScript stack trace. */
-const FRAME = /^\s+(?:\S+\.go:\d+|at )/
+const FRAME = /^\s+(?:\S+\.(?:go|s):\d+|at )/
+/** The line above a Go frame: what was called. */
+const CALLED = /^(?:created by .*|\S+)$/
 
 /**
  * Reads a child's standard error for as long as it lasts, in bounded memory. Terminal colours are removed, the
@@ -74,7 +76,7 @@ export function createStderrReader(
 /** Without stack frames, each of which is a function's name and a place below it. */
 function meaningful(lines: readonly string[]): readonly string[] {
   const kept = lines.filter(
-    (text, at) => !FRAME.test(text) && !(/^\S+$/.test(text) && FRAME.test(lines[at + 1] ?? '')),
+    (text, at) => !FRAME.test(text) && !(CALLED.test(text) && FRAME.test(lines[at + 1] ?? '')),
   )
   return kept.length > 0 ? kept : lines
 }

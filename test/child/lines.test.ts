@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'bun:test'
+import { createLineSplitter, looksLikeMessage } from '../../src/child/lines.ts'
+
+/** Splits `bytes` given in pieces of `size` bytes. */
+function split(bytes: Uint8Array, size: number, maxBytes = 1000) {
+  const told: string[] = []
+  const splitter = createLineSplitter(maxBytes, {
+    line: (text) => told.push(text),
+    oversize: () => told.push('<oversize>'),
+  })
+  for (let at = 0; at < bytes.length; at += size) splitter.push(bytes.slice(at, at + size))
+  return { told, unfinished: splitter.end() }
+}
+
+describe('lines', () => {
+  const text = '{"a":1}\n\nhäß🦊\r\n漢字\nlast'
+  const lines = ['{"a":1}', '', 'häß🦊', '漢字']
+
+  test('come out the same wherever the reads are cut', () => {
+    const bytes = new TextEncoder().encode(text)
+    for (let size = 1; size <= bytes.length; size += 1)
+      expect(split(bytes, size)).toEqual({ told: lines, unfinished: true })
+  })
+
+  test('are complete at a final newline', () => {
+    expect(split(new TextEncoder().encode('a\nb\n'), 64).unfinished).toBe(false)
+  })
+
+  test('may be as long as the cap and not a byte longer, wherever the reads are cut', () => {
+    const bytes = new TextEncoder().encode(`${'x'.repeat(10)}\n${'y'.repeat(11)}\nz\n`)
+    for (let size = 1; size <= bytes.length; size += 1)
+      expect(split(bytes, size, 10).told).toEqual(['x'.repeat(10), '<oversize>', 'z'])
+  })
+
+  test('over the cap are not held in memory', () => {
+    const told: string[] = []
+    const splitter = createLineSplitter(1024 * 1024, {
+      line: (line) => told.push(line),
+      oversize: () => told.push('<oversize>'),
+    })
+    const chunk = new Uint8Array(64 * 1024).fill(120)
+    Bun.gc(true)
+    const before = process.memoryUsage().arrayBuffers
+    for (let round = 0; round < 2000; round += 1) splitter.push(chunk)
+    Bun.gc(true)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 * 1024 * 1024)
+    splitter.push(new TextEncoder().encode('\nok\n'))
+    expect(told).toEqual(['<oversize>', 'ok'])
+  })
+
+  test('that are not UTF-8 still end where they end', () => {
+    expect(split(new Uint8Array([0xff, 0xc3, 10, 0x61, 10]), 1).told).toEqual(['\ufffd\ufffd', 'a'])
+  })
+})
+
+describe('a message', () => {
+  test.each(['{}', ' {"a":[1]} ', '[{"a":1}]'])('can be %p', (line) => {
+    expect(looksLikeMessage(line)).toBe(true)
+  })
+
+  test.each(['', 'hello', '"text"', '1', 'null', '{not json}', '{"a":1', '\ufeff{}', '{} {}'])(
+    'cannot be %p',
+    (line) => {
+      expect(looksLikeMessage(line)).toBe(false)
+    },
+  )
+
+  test('of great length is judged by its two ends', () => {
+    const long = 'x'.repeat(100_000)
+    expect(looksLikeMessage(`{"a":"${long}"}`)).toBe(true)
+    expect(looksLikeMessage(`{"a":"${long}`)).toBe(false)
+    expect(looksLikeMessage(`${long}}`)).toBe(false)
+  })
+})
