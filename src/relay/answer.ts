@@ -12,6 +12,8 @@ import type { Refusal } from './refusals.ts'
 
 /** Most bytes of an error's body that a child gets: Forgejo's own are short, a proxy's page may be anything. */
 const MAX_ERROR_BYTES = 64 * 1024
+/** Read beyond that, so that a secret across the cut is seen whole; a token of Forgejo's has about 520 characters. */
+const MAX_SECRET_BYTES = 8 * 1024
 const MAX_UNPACKED_BYTES = 1024 * 1024
 
 /**
@@ -86,13 +88,15 @@ async function errorAnswer(
   headers: Headers,
   secrets: readonly string[],
 ): Promise<Result<Response, Refusal>> {
-  const held = await holdBody(flight, response, MAX_ERROR_BYTES)
+  const held = await holdBody(flight, response, MAX_ERROR_BYTES + MAX_SECRET_BYTES)
   flight.land()
   const { status } = response
   const bytes = held && unpack(held.bytes, response.headers.get('content-encoding'))
   if (!bytes) return err({ status, message: `Forgejo answered ${status}` })
   headers.delete('content-encoding')
-  return ok(new Response(withoutBytes(bytes, secrets), { status, headers }))
+  const clean = withoutBytes(bytes, secrets)
+  const body = held.cut ? clean.subarray(0, MAX_ERROR_BYTES) : clean
+  return ok(new Response(body, { status, headers }))
 }
 
 function unpack(bytes: Uint8Array, encoding: string | null): Uint8Array | undefined {

@@ -41,7 +41,7 @@ export interface Flights {
   open(request: Request, holder: Holder, read: boolean, totalMs: number, leave: () => void): Flight
   /** Opens a flight that no child waits for. */
   openOwn(totalMs: number, leave: () => void): Flight
-  /** Ends the reads at once and the rest after `graceMs`; resolves when nothing flies any more. */
+  /** Ends the reads and whatever comes later at once, the rest after `graceMs`; resolves when nothing flies. */
   stop(graceMs: number): Promise<void>
 }
 
@@ -50,6 +50,7 @@ export function createFlights(clock: Clock): Flights {
   const reads = new Set<Flight>()
   const writes = new Set<Flight>()
   let onEmpty: () => void = () => {}
+  let stopped = false
 
   const add = (set: Set<Flight>, totalMs: number, leave: () => void): Flight => {
     const flight = openFlight(clock, totalMs, () => {
@@ -58,6 +59,7 @@ export function createFlights(clock: Clock): Flights {
       if (reads.size + writes.size === 0) onEmpty()
     })
     set.add(flight)
+    if (stopped) flight.abort('stopping')
     return flight
   }
 
@@ -76,6 +78,7 @@ export function createFlights(clock: Clock): Flights {
     },
     openOwn: (totalMs, leave) => add(reads, totalMs, leave),
     async stop(graceMs) {
+      stopped = true
       for (const flight of [...reads]) flight.abort('stopping')
       if (writes.size === 0) return
       await new Promise<void>((resolve) => {

@@ -42,7 +42,7 @@ export function judge(method: string, url: URL, bases: Bases): Result<Target, Re
   const path = original && bases.below(original)
   if (!original) return err(NOT_FOUND)
   if (path === undefined) return err(foreign(original))
-  const below = new URL(path, bases.relay)
+  const below = new URL(bases.relay + path)
   return judgePath(method, below.pathname, below.search)
 }
 

@@ -66,12 +66,20 @@ export function startRelay(deps: RelayDeps): Relay {
     error: () => new Response(null, { status: 500 }),
   })
   const port = server.port ?? 0
-  const bases = createBases({
-    relay: `http://127.0.0.1:${port}`,
-    forgejoUrl: config.forgejoUrl,
-    forgejoInternalUrl: config.forgejoInternalUrl,
-    issuer: () => deps.issuer?.(),
-  })
+  const { forgejoUrl, forgejoInternalUrl } = config
+  const issuer = () => deps.issuer?.()
+  const relay = `http://127.0.0.1:${port}`
+  const bases = createBases({ relay, forgejoUrl, forgejoInternalUrl, issuer })
+  let warned = false
+  const warnOfIssuer = () => {
+    const base = issuer()?.replace(/\/+$/, '')
+    if (warned || !base || base === forgejoUrl || base === forgejoInternalUrl) return
+    warned = true
+    log.warn('forgejo calls itself by another url than the configured one', {
+      issuer: base,
+      forgejo_url: forgejoUrl,
+    })
+  }
   const context: Context = {
     config,
     vault,
@@ -98,6 +106,7 @@ export function startRelay(deps: RelayDeps): Relay {
     port,
     async open(request) {
       if (stopping) return err({ kind: 'later', reason: STOPPING.message })
+      warnOfIssuer()
       return openAccess({ bases, vault, passes, version, clean }, request)
     },
     lease: (credential, lease) => passes.lease(credential, lease),
