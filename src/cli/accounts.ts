@@ -1,5 +1,7 @@
 import { defineCommand } from 'citty'
+import { systemClock } from '../clock.ts'
 import { OperatorError } from '../errors.ts'
+import { createRevocation } from '../oauth/revoke.ts'
 import { withStore } from './existing.ts'
 import { storeArgs } from './settings.ts'
 import { jsonArg, printJson, printTable, when } from './table.ts'
@@ -48,21 +50,19 @@ const disconnect = defineCommand({
     ...storeArgs,
   },
   run: ({ args }) =>
-    withStore(args, ({ store, now }) => {
+    withStore(args, ({ store }) => {
       const account = store.admin.findAccount(args.account)
       if (!account)
         throw new OperatorError(`no account ${args.account}`, '`accounts list` shows them')
-      const grants = store.transaction(() => {
-        const count = store.admin.revokeAccount(now, account.id)
-        store.audit.add(now, {
-          event: 'account.disconnected',
-          accountId: account.id,
-          reason: 'by the operator',
-        })
-        return count
+      const revocation = createRevocation({
+        store,
+        clock: systemClock,
+        events: { familyEnded() {} },
       })
+      const grants = store.grants.list({ accountId: account.id })
+      for (const grant of grants) revocation.revokeGrant(grant.id, 'by the operator')
       console.log(
-        `${account.login}: ${grants} grants revoked; a running broker ends its sessions at once`,
+        `${account.login}: ${grants.length} grants revoked; a running broker ends its sessions at once`,
       )
     }),
 })

@@ -13,7 +13,8 @@ export interface Listening {
   close(): Promise<void>
 }
 
-type Fetch = (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>
+type Server = Bun.Server<undefined>
+type Fetch = (request: Request, server: Server) => Response | Promise<Response>
 
 /** Longest time for a probe of a socket file that another process may own, in milliseconds. */
 const PROBE_MS = 500
@@ -31,12 +32,12 @@ export async function listen(at: Listen, maxBodyBytes: number, fetch: Fetch): Pr
     // The route answers an over-long body itself; this is the wall behind it.
     maxRequestBodySize: maxBodyBytes + 64 * 1024,
   }
-  let server: Bun.Server<undefined>
+  let server: Server
   const umask = process.umask(0o117)
   try {
     server =
       at.kind === 'unix'
-        ? Bun.serve({ ...shared, unix: at.path })
+        ? Bun.serve({ ...shared, unix: at.path } as Bun.Serve.Options<undefined>)
         : Bun.serve({ ...shared, hostname: at.host, port: at.port, reusePort: false })
   } catch (error) {
     const address = at.kind === 'unix' ? at.path : `${at.host}:${at.port}`

@@ -12,7 +12,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   try {
     const found = await findCommand(argv)
     if (argv.includes('--help') || argv.includes('-h')) {
-      console.log(await renderUsage(found.command, found.parent))
+      const usage = await renderUsage(found.command, found.parent)
+      console.log(process.stdout.isTTY ? usage : Bun.stripANSI(usage))
       return 0
     }
     checkUsage(found)

@@ -49,21 +49,6 @@ export function adminStore(db: Db) {
         .all()
     },
 
-    /** Revokes a client and every grant it has at `now`; false when there is no such client. */
-    revokeClient(now: number, clientId: string): boolean {
-      const known = db
-        .update(clients)
-        .set({ revokedAt: now })
-        .where(and(eq(clients.id, clientId), isNull(clients.revokedAt)))
-        .returning({ id: clients.id })
-        .all()
-      db.update(grants)
-        .set({ revokedAt: now, revokedReason: 'client revoked by the operator' })
-        .where(and(eq(grants.clientId, clientId), isNull(grants.revokedAt)))
-        .run()
-      return known.length > 0
-    },
-
     /** Accounts with the state of their vaults. */
     accounts() {
       return db
@@ -74,6 +59,7 @@ export function adminStore(db: Db) {
           lastLoginAt: accounts.lastLoginAt,
           accessExpiresAt: vaults.accessExpiresAt,
           deadAt: vaults.deadAt,
+          scopes: vaults.scopes,
           deadReason: vaults.deadReason,
           lastFailure: vaults.lastFailure,
           sessions: liveSessions,
@@ -98,16 +84,6 @@ export function adminStore(db: Db) {
           ),
         )
         .get()
-    },
-
-    /** Revokes every grant of an account at `now`; returns how many there were. */
-    revokeAccount(now: number, accountId: string): number {
-      return db
-        .update(grants)
-        .set({ revokedAt: now, revokedReason: 'account disconnected by the operator' })
-        .where(and(eq(grants.accountId, accountId), isNull(grants.revokedAt)))
-        .returning({ id: grants.id })
-        .all().length
     },
 
     /** Sessions that have not ended, the last used first; each is named by the start of its hash. */

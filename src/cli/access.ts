@@ -1,0 +1,60 @@
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config.ts'
+import type { Upstream } from '../forgejo/upstream.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Vault } from '../oauth/vault.ts'
+import { createDirectAccess } from '../relay/direct.ts'
+import { startRelay } from '../relay/relay.ts'
+import type { AccessProvider } from '../session/access.ts'
+import type { Store } from '../store/open.ts'
+
+/** What `--child-credential token` gives up; said at start and by `check`. */
+export const TOKEN_MODE_WARNINGS = [
+  "children hold their account's Forgejo token (--child-credential token): each renewal starts new ones",
+  'a login with fewer scopes than the application has gets no child, because only the relay could hold it to them',
+]
+
+/** Gives children their way to Forgejo as configured; the relay is closed with `opened`. */
+export function openAccess(deps: {
+  config: Config
+  store: Store
+  upstream: Upstream
+  vault: Vault
+  clock: Clock
+  log: Log
+  metrics: Metrics
+  opened: AsyncDisposableStack
+}): { access: AccessProvider; warnings: string[] } {
+  const { config, store, upstream, vault, clock, log, metrics, opened } = deps
+  let issuer: string | undefined
+  void upstream.discovery().then((found) => {
+    if (!found.ok) return log.warn('Forgejo does not answer yet', { reason: found.error.detail })
+    issuer = found.value.issuer
+    if (issuer !== config.forgejoUrl) {
+      log.warn("Forgejo's ROOT_URL is another than --forgejo-url", {
+        issuer,
+        configured: config.forgejoUrl,
+      })
+    }
+  })
+  if (config.childCredential === 'token') {
+    return { access: createDirectAccess({ config, vault }), warnings: TOKEN_MODE_WARNINGS }
+  }
+  const relay = startRelay({
+    config,
+    vault,
+    clock,
+    log,
+    metrics,
+    facts: {
+      get: () => store.facts.get('forgejo_version'),
+      set: (value) => store.facts.set(clock.now(), 'forgejo_version', value),
+    },
+    audit: (event) => store.audit.add(clock.now(), event),
+    scopesNow: ({ scopes }) => scopes,
+    issuer: () => issuer,
+  })
+  opened.defer(() => relay.stop())
+  return { access: relay, warnings: [] }
+}

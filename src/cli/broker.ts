@@ -1,0 +1,207 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createSpawn } from '../child/child.ts'
+import { sweep } from '../child/orphans.ts'
+import { type Clock, within } from '../clock.ts'
+import type { Config } from '../config.ts'
+import { createUpstream } from '../forgejo/upstream.ts'
+import { createApp } from '../http/app.ts'
+import { createMetricsApp } from '../http/metrics.ts'
+import { createJanitor } from '../jobs/janitor.ts'
+import { createReaper } from '../jobs/reaper.ts'
+import { createRotator } from '../jobs/rotator.ts'
+import type { Log } from '../log.ts'
+import { createMetrics } from '../metrics.ts'
+import { createAuthorization } from '../oauth/authorization.ts'
+import { createClients } from '../oauth/clients.ts'
+import { createPolicy } from '../oauth/policy.ts'
+import { createRevocation } from '../oauth/revoke.ts'
+import { createTokens } from '../oauth/token.ts'
+import { createVault } from '../oauth/vault.ts'
+import { createVerifier } from '../oauth/verify.ts'
+import { createRegistry, type Registry } from '../session/registry.ts'
+import { lockStore } from '../store/lock.ts'
+import { BROKER_BUSY_MS, openStore } from '../store/open.ts'
+import { BUILD } from '../version.ts'
+import { openAccess } from './access.ts'
+import { loadKeys, openSealer } from './key.ts'
+import { listen } from './listen.ts'
+import { createProbes } from './probes.ts'
+import { pace, startJobs, USUAL_MS } from './timers.ts'
+
+/** How long the last answers may take to reach their clients at shutdown, in milliseconds. */
+const FLUSH_MS = 1_000
+
+export interface BrokerOptions {
+  config: Config
+  log: Log
+  clock: Clock
+  /** The broker's own environment: children get a few allowed names of it. */
+  environment: Readonly<Record<string, string | undefined>>
+}
+
+/** A running broker. */
+export interface Broker {
+  /** Where it listens. */
+  address: string
+  /** What an operator should know at start. */
+  warnings: string[]
+  /**
+   * Stops: no new connections, calls in flight get the configured grace, every child is stopped, the store is closed.
+   * Aborting `hurry` ends the grace. Resolves when no child is left.
+   */
+  close(hurry: AbortSignal): Promise<void>
+}
+
+/**
+ * Opens everything in order and, when one step fails, closes what was opened before in reverse.
+ * Throws OperatorError for what an operator can mend: a held lock, a wrong key, a taken address.
+ */
+export async function openBroker({
+  config,
+  log,
+  clock,
+  environment,
+}: BrokerOptions): Promise<Broker> {
+  await using opened = new AsyncDisposableStack()
+  opened.defer(lockStore(config.storePath))
+  const keys = loadKeys(config)
+  const store = opened.adopt(
+    openStore({ path: config.storePath, clock, busyTimeoutMs: BROKER_BUSY_MS }),
+    (it) => it.close(),
+  )
+  const sealer = openSealer(keys, store, clock.now())
+  const childHome = opened.adopt(mkdtempSync(join(tmpdir(), 'fjmcp-child-')), (path) =>
+    rmSync(path, { recursive: true, force: true }),
+  )
+
+  const metrics = createMetrics()
+  const policy = createPolicy(config)
+  const upstream = createUpstream({ config, clock })
+  // Credentials, families and sessions tell one another what ended: the registry is there before any of them speaks.
+  let registry: Registry
+  const familyEnded = (familyId: string, reason: string) => registry.endFamily(familyId, reason)
+  const revocation = createRevocation({ store, clock, events: { familyEnded } })
+  const vault = createVault({
+    store,
+    upstream,
+    sealer,
+    clock,
+    log,
+    metrics,
+    config,
+    events: {
+      renewed: (accountId) => registry.credentialRenewed(accountId),
+      healed: (accountId) => registry.credentialRenewed(accountId),
+      died(accountId, reason) {
+        if (reason === 'revoked') revocation.endAccount(accountId, 'revoked at Forgejo')
+        registry.credentialDied(accountId)
+      },
+    },
+  })
+  const clients = createClients({ store, policy, clock, log })
+  const { access, warnings } = openAccess({
+    config,
+    store,
+    upstream,
+    vault,
+    clock,
+    log,
+    metrics,
+    opened,
+  })
+
+  const orphans = await sweep(store.children.list(), clock)
+  if (orphans.length > 0)
+    log.warn('orphans of an earlier run were ended', { count: orphans.length })
+  for (const { pid } of store.children.list()) store.children.remove(pid)
+
+  registry = createRegistry({
+    store,
+    config,
+    clock,
+    log,
+    metrics,
+    spawn: createSpawn({ clock, log }),
+    access,
+    environment,
+    childHome,
+    userAgent: `fjmcp-broker/${BUILD.version}`,
+  })
+  opened.defer(() => registry.stopAll(0))
+
+  const rotator = createRotator({
+    vault,
+    active: () => registry.accountsWithChildren(),
+    clock,
+    log,
+  })
+  const janitor = createJanitor({ store, log, config })
+  const jobs = startJobs(
+    [
+      createReaper({ registry, config }),
+      { name: 'rotator', intervalMs: pace(config.refreshLeadMs), runOnce: rotator.runOnce },
+      { name: 'janitor', intervalMs: USUAL_MS, runOnce: (now) => void janitor.runOnce(now) },
+    ],
+    clock,
+    log,
+  )
+  opened.defer(() => jobs.stop())
+
+  const app = createApp({
+    config,
+    clock,
+    log,
+    metrics,
+    policy,
+    clients,
+    authorization: createAuthorization({
+      store,
+      policy,
+      clients,
+      vault,
+      upstream,
+      sealer,
+      clock,
+      log,
+      metrics,
+      config,
+    }),
+    tokens: createTokens({ store, policy, vault, revocation, clock, log, metrics, config }),
+    verifier: createVerifier({ store, clock, config }),
+    vault,
+    registry,
+    probes: createProbes({ config, store, upstream, environment }),
+    build: BUILD,
+  })
+  // A vault that a crash left in the middle of a refresh is settled before anybody asks for its token.
+  await vault.recover()
+  const listening = await listen(config.listen, config.maxBodyBytes, (request, server) => {
+    app.server ??= server
+    return app.fetch(request)
+  })
+  opened.defer(() => listening.close())
+  if (config.metricsListen) {
+    const metricsApp = createMetricsApp({ metrics })
+    const at = await listen(config.metricsListen, config.maxBodyBytes, (request) =>
+      metricsApp.fetch(request),
+    )
+    opened.defer(() => at.close())
+  }
+
+  const closing = opened.move()
+  return {
+    address: listening.address,
+    warnings,
+    async close(hurry) {
+      const drained = listening.drain()
+      drained.catch(() => {})
+      hurry.addEventListener('abort', () => void registry.stopAll(0), { once: true })
+      await registry.stopAll(hurry.aborted ? 0 : config.shutdownGraceMs)
+      // Every call has its answer or its error now; it still has to reach the client.
+      await within(clock, FLUSH_MS, drained)
+      await closing.disposeAsync()
+    },
+  }
+}

@@ -1,0 +1,77 @@
+import { RPC } from '../errors.ts'
+import type { ExchangeReply } from '../mcp/exchange.ts'
+import { type Rejection, rejectionText } from '../mcp/inbound.ts'
+import { errorText } from '../mcp/rpc.ts'
+import type { Policy } from '../oauth/policy.ts'
+import type { Refusal } from '../session/refusal.ts'
+import { unauthorized } from './guard.ts'
+
+const JSON_HEADERS = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }
+
+const STREAM_HEADERS = {
+  'Content-Type': 'text/event-stream',
+  'Cache-Control': 'no-cache, no-transform',
+  // nginx holds a stream back otherwise.
+  'X-Accel-Buffering': 'no',
+}
+
+/** What every request gets on a session that is not the caller's own living one; clients look for its code literally. */
+const SESSION_NOT_FOUND =
+  '{"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found","data":{"error":"session_expired","retry":"re-initialize"}},"id":null}'
+
+/** A JSON-RPC message as the whole answer. */
+export const jsonReply = (
+  status: number,
+  body: string,
+  headers: Record<string, string> = {},
+): Response => new Response(body, { status, headers: { ...JSON_HEADERS, ...headers } })
+
+/** 202 for notifications and responses that were taken. */
+export const accepted = (): Response => new Response(null, { status: 202 })
+
+/** 404 that tells a client to initialize anew. */
+export const sessionNotFound = (): Response => jsonReply(404, SESSION_NOT_FOUND)
+
+/** 413 for a body over the cap. */
+export const tooLarge = (): Response =>
+  jsonReply(413, errorText(undefined, RPC.invalidRequest, 'Request body too large'))
+
+/** 405 for a method that the path does not take, or not yet. */
+export const methodNotAllowed = (allow: string): Response =>
+  jsonReply(405, errorText(undefined, RPC.unavailable, 'Method not allowed'), { Allow: allow })
+
+/** What a request that goes no further is answered with. */
+export const rejected = (rejection: Rejection): Response =>
+  jsonReply(rejection.status, rejectionText(rejection))
+
+/** What an exchange came to; `headers` are the session's. */
+export const exchangeReply = (
+  reply: ExchangeReply,
+  headers: Record<string, string> = {},
+): Response =>
+  reply.kind === 'json'
+    ? jsonReply(200, reply.body, headers)
+    : new Response(reply.body, { headers: { ...STREAM_HEADERS, ...headers } })
+
+/** The JSON-RPC error of a refusal, for a member of a batch. */
+export const refusalText = (refusal: Refusal, idText: string | undefined): string =>
+  refusal.kind === 'not-found'
+    ? errorText(idText, RPC.sessionNotFound, 'Session not found')
+    : errorText(idText, RPC.unavailable, refusal.reason, { reason: refusal.kind })
+
+/** Why no child took the request: 404, 401 with the challenge, or 503 with `Retry-After` in whole seconds. */
+export function refused(refusal: Refusal, policy: Policy, idText: string | undefined): Response {
+  switch (refusal.kind) {
+    case 'not-found':
+      return sessionNotFound()
+    case 'login':
+      return unauthorized(policy, true)
+    case 'full':
+    case 'start-failed':
+    case 'later':
+    case 'operator': {
+      const seconds = Math.min(60, Math.max(1, Math.ceil((refusal.retryAfterMs ?? 5_000) / 1_000)))
+      return jsonReply(503, refusalText(refusal, idText), { 'Retry-After': String(seconds) })
+    }
+  }
+}

@@ -1,0 +1,151 @@
+import { Elysia } from 'elysia'
+import { allowsPriming } from '../mcp/era.ts'
+import { openExchange } from '../mcp/exchange.ts'
+import {
+  checkBatch,
+  checkPostHeaders,
+  type InboundHeaders,
+  parseRejection,
+  routePost,
+  routeSession,
+} from '../mcp/inbound.ts'
+import { parseBody } from '../mcp/parse.ts'
+import type { ClientMessage, RpcRequest } from '../mcp/rpc.ts'
+import type { Session } from '../session/session.ts'
+import type { Caller, HttpDeps } from './deps.ts'
+import { bearerPlugin, guardMcp } from './guard.ts'
+import {
+  accepted,
+  exchangeReply,
+  jsonReply,
+  methodNotAllowed,
+  refusalText,
+  refused,
+  rejected,
+  sessionNotFound,
+  tooLarge,
+} from './mcp-reply.ts'
+import { readBody } from './request.ts'
+
+/** Most that a child may say before it answers `initialize`, in messages; more is dropped. */
+const MAX_EARLY_MESSAGES = 256
+
+/** POST and DELETE on /mcp (MCP Streamable HTTP), in the order of checks that the status table has. */
+export function mcpRoutes(deps: HttpDeps) {
+  return new Elysia({ name: 'mcp' }).use(bearerPlugin()).all(
+    '/mcp',
+    async ({ request, bearer }) => {
+      const guarded = guardMcp(request, deps, bearer)
+      const response =
+        guarded instanceof Response ? guarded : await answer(request, guarded.caller, deps)
+      deps.metrics.requests.inc({ method: request.method, status: String(response.status) })
+      return response
+    },
+    { parse: 'none' },
+  )
+}
+
+function headersOf({ headers }: Request): InboundHeaders {
+  const get = (name: string) => headers.get(name) ?? undefined
+  return {
+    accept: get('accept'),
+    contentType: get('content-type'),
+    protocolVersion: get('mcp-protocol-version'),
+    sessionId: get('mcp-session-id'),
+  }
+}
+
+async function answer(request: Request, caller: Caller, deps: HttpDeps): Promise<Response> {
+  const headers = headersOf(request)
+  if (request.method === 'POST') return await post(request, headers, caller, deps)
+  const route = routeSession(request.method === 'GET' ? 'GET' : 'DELETE', headers)
+  if (!route.ok) return rejected(route.error)
+  const session = deps.registry.find(caller, route.value)
+  if (!session.ok) return sessionNotFound()
+  if (request.method === 'GET') return methodNotAllowed('POST, DELETE')
+  deps.registry.end(session.value, 'by the client')
+  return new Response(null, { status: 204 })
+}
+
+async function post(request: Request, headers: InboundHeaders, caller: Caller, deps: HttpDeps) {
+  const { maxBodyBytes } = deps.config
+  if (Number(request.headers.get('content-length') ?? 0) > maxBodyBytes) return tooLarge()
+  const fit = checkPostHeaders(headers)
+  if (!fit.ok) return rejected(fit.error)
+  const body = await readBody(request, maxBodyBytes)
+  if (!body.ok) return tooLarge()
+  const parsed = parseBody(body.value)
+  if (!parsed.ok) return rejected(parseRejection(parsed.error))
+  const route = routePost(headers, parsed.value)
+  if (!route.ok) return rejected(route.error)
+  if (route.value.kind === 'initialize') return await initialize(route.value.request, caller, deps)
+
+  const { sessionId, messages, batch } = route.value
+  const session = deps.registry.find(caller, sessionId)
+  if (!session.ok) return sessionNotFound()
+  const allowed = checkBatch(batch, session.value.protocolVersion)
+  if (!allowed.ok) return rejected(allowed.error)
+  return await converse(request, session.value, { messages, batch }, caller, deps)
+}
+
+/** The reply waits for the session: its id is a header. What the child says before that is told after. */
+async function initialize(request: RpcRequest, caller: Caller, deps: HttpDeps): Promise<Response> {
+  const early: string[] = []
+  let result = ''
+  const opened = await deps.registry.initialize(caller, request, {
+    message(text) {
+      if (early.length < MAX_EARLY_MESSAGES) early.push(text)
+    },
+    end(text) {
+      result = text
+    },
+  })
+  if (!opened.ok) return refused(opened.error, deps.policy, request.idText)
+  const { sessionId } = opened.value
+  if (sessionId === undefined) return jsonReply(200, result)
+  const session = deps.registry.find(caller, sessionId)
+  if (!session.ok) return sessionNotFound()
+  const exchange = openExchange({
+    clock: deps.clock,
+    streams: session.value.streams,
+    ids: [request.idText],
+    primed: allowsPriming(session.value.protocolVersion),
+  })
+  for (const text of early) exchange.message(text)
+  exchange.end(result)
+  return exchangeReply(await exchange.respond(), { 'Mcp-Session-Id': sessionId })
+}
+
+/** Hands the messages of one POST to the session's child: requests open an exchange, the rest is 202. */
+async function converse(
+  http: Request,
+  session: Session,
+  { messages, batch }: { messages: ClientMessage[]; batch: boolean },
+  caller: Caller,
+  deps: HttpDeps,
+): Promise<Response> {
+  const requests = messages.filter((message) => message.kind === 'request')
+  const exchange = openExchange({
+    clock: deps.clock,
+    streams: session.streams,
+    ids: requests.map(({ idText }) => idText),
+    batch,
+    primed: allowsPriming(session.protocolVersion),
+  })
+  const handed = messages.map(async (message) => {
+    if (message.kind === 'notification') return await session.notify(caller, message)
+    if (message.kind === 'response') return await session.answer(caller, message)
+    const sink = exchange.sinks[requests.indexOf(message)] ?? exchange
+    const taken = await session.request(caller, message, sink)
+    if (!taken.ok && batch) sink.end(refusalText(taken.error, message.idText))
+    return taken
+  })
+  for (const taken of await Promise.all(handed)) {
+    const refusedWhole = !taken.ok && (!batch || requests.length === 0)
+    if (refusedWhole) return refused(taken.error, deps.policy, requests[0]?.idText)
+  }
+  if (requests.length === 0) return accepted()
+  http.signal.addEventListener('abort', () => exchange.disconnect(), { once: true })
+  if (http.signal.aborted) exchange.disconnect()
+  return exchangeReply(await exchange.respond())
+}
