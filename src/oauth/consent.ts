@@ -1,0 +1,72 @@
+import { hashToken, randomToken } from '../crypto.ts'
+import type { FlowDeps } from './deps.ts'
+import type { AuthorizeOutcome } from './outcome.ts'
+import { isRepeated, param } from './params.ts'
+import { findPending, type Pending, sealRequest } from './pending.ts'
+import { lostLogin, otherBrowser, unclearDecision } from './problems.ts'
+import { refuse } from './return.ts'
+
+/**
+ * Takes the user's decision, once, from the browser that began. Yes leads to Forgejo under a new state, so that the
+ * ticket in the page and the state in Forgejo's URLs say nothing of each other.
+ */
+export function decide(
+  deps: FlowDeps,
+  form: URLSearchParams,
+  browser: string | undefined,
+): AuthorizeOutcome {
+  const { store, log, clock } = deps
+  const now = clock.now()
+  const ticket = param(form, 'ticket')
+  if (ticket === undefined || isRepeated(form, 'ticket')) return page(lostLogin)
+  const found = findPending(deps, { now, ticket, browser, phase: 'consent' })
+  if (!found.ok) {
+    if (found.error.kind === 'lost') {
+      log.info('consent refused', { why: found.error.detail })
+      return page(lostLogin)
+    }
+    const reason = 'the consent came from another browser than the request'
+    store.audit.add(now, { event: 'login.failed', clientId: found.error.row.clientId, reason })
+    log.warn('consent refused', { why: reason })
+    return page(otherBrowser)
+  }
+  if (isRepeated(form, 'decision')) return page(unclearDecision)
+  switch (param(form, 'decision')) {
+    case 'allow':
+      return allow(deps, now, found.value)
+    case 'deny':
+      return deny(deps, now, found.value)
+    default:
+      return page(unclearDecision)
+  }
+}
+
+const page = (problem: typeof lostLogin): AuthorizeOutcome => ({ kind: 'page', problem })
+
+function allow(deps: FlowDeps, now: number, { row, request }: Pending): AuthorizeOutcome {
+  const { store, sealer, upstream } = deps
+  const state = randomToken()
+  const verifier = randomToken()
+  const ticketHash = hashToken(state)
+  const sealedRequest = sealRequest(sealer, ticketHash, { ...request, verifier })
+  const moved = store.transaction(() => {
+    if (!store.logins.sendToForgejo(now, row.ticketHash, { ticketHash, sealedRequest }))
+      return false
+    store.audit.add(now, { event: 'login.started', clientId: request.clientId })
+    return true
+  })
+  if (!moved) return page(lostLogin)
+  return { kind: 'redirect', location: upstream.authorizeUrl(state, verifier) }
+}
+
+function deny(deps: FlowDeps, now: number, { row, request }: Pending): AuthorizeOutcome {
+  const { store, policy } = deps
+  const { clientId } = request
+  const denied = store.transaction(() => {
+    if (!store.logins.finish(now, row.ticketHash, 'consent')) return false
+    store.audit.add(now, { event: 'login.denied', clientId, reason: 'on the consent page' })
+    return true
+  })
+  if (!denied) return page(lostLogin)
+  return refuse(policy.issuer, request.back, 'access_denied', 'the user said no')
+}

@@ -1,0 +1,67 @@
+import { hashToken, randomId } from '../crypto.ts'
+import { impliedScopes } from '../forgejo/scopes.ts'
+import type { Store } from '../store/open.ts'
+import { CODE_TTL_MS, mintCode } from './mint.ts'
+import type { PendingRequest } from './pending.ts'
+import type { Policy } from './policy.ts'
+import { commonScopes } from './standing.ts'
+
+/**
+ * Opens a family of its own for a login that came through, and returns its code (RFC 6749 §4.1.2), which lives 60 s
+ * and is bound to the client, the redirect URI and the PKCE challenge of the request.
+ */
+export function openFamily(
+  { store, policy }: { store: Store; policy: Pick<Policy, 'scopesSupported'> },
+  now: number,
+  request: PendingRequest,
+  accountId: string,
+): string {
+  const { clientId, back, scopes, resource, codeChallenge } = request
+  const code = mintCode()
+  store.transaction(() => {
+    const cap = policy.scopesSupported
+    const grantId = openGrant(store, now, { accountId, clientId, scopes, cap })
+    const familyId = randomId('family')
+    store.families.add(now, { id: familyId, grantId, scopes, resource })
+    store.tokens.addCode(now, {
+      codeHash: hashToken(code),
+      familyId,
+      clientId,
+      redirectUri: back.redirectUri,
+      codeChallenge,
+      expiresAt: now + CODE_TTL_MS,
+    })
+    store.clients.touch(now, clientId)
+    store.audit.add(now, { event: 'login.completed', accountId, clientId, familyId })
+  })
+  return code
+}
+
+/**
+ * The grant under which a login opens its family; returns its id. A first login makes it, with `cap`. A later one
+ * leaves it as it is, unless its user has now consented to more: then the cap grows, and every earlier family is
+ * first cut to what it could do until now, so that one login widens no other. Call it inside a transaction.
+ */
+function openGrant(
+  store: Store,
+  now: number,
+  login: {
+    accountId: string
+    clientId: string
+    scopes: readonly string[]
+    cap: readonly string[]
+  },
+): string {
+  const { accountId, clientId, scopes, cap } = login
+  const grant = store.grants.findLive(accountId, clientId)
+  if (!grant)
+    return store.grants.add(now, { id: randomId('grant'), accountId, clientId, scopes: cap }).id
+
+  const held = impliedScopes(grant.scopes)
+  const added = impliedScopes(scopes).filter((scope) => !held.includes(scope))
+  if (added.length === 0) return grant.id
+  for (const family of store.families.liveOfGrant(grant.id))
+    store.families.setScopes(family.id, commonScopes(family.scopes, grant.scopes))
+  store.grants.setScopes(now, grant.id, [...held, ...added])
+  return grant.id
+}

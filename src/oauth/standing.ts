@@ -1,0 +1,34 @@
+import { impliedScopes } from '../forgejo/scopes.ts'
+import type { Standing } from '../store/families.ts'
+import { isAllowed } from './allowed.ts'
+
+/** Why a family's tokens are no good, whatever their age. */
+export type StandingProblem = 'revoked' | 'not-allowed'
+
+/** Judges a family with its grant, client and user; undefined when nothing is against it. */
+export function standingProblem(
+  row: Standing,
+  allowedUsers: readonly string[],
+): StandingProblem | undefined {
+  if (row.familyRevokedAt !== null || row.grantRevokedAt !== null || row.clientRevokedAt !== null)
+    return 'revoked'
+  return isAllowed(allowedUsers, row) ? undefined : 'not-allowed'
+}
+
+/** The scopes that two sets both give, in order, `read:` counted where `write:` implies it. */
+export function commonScopes(one: readonly string[], other: readonly string[]): string[] {
+  const allowed = new Set(impliedScopes(other))
+  return impliedScopes(one)
+    .filter((scope) => allowed.has(scope))
+    .sort()
+}
+
+/** What a caller may do: family ∩ grant. */
+export const effectiveScopes = (row: Standing): string[] =>
+  commonScopes(row.familyScopes, row.grantScopes)
+
+/** The same in the words of the login, as a token response says it (RFC 6749 §5.1). */
+export function grantedScope(row: Standing): string {
+  const allowed = new Set(impliedScopes(row.grantScopes))
+  return row.familyScopes.filter((scope) => allowed.has(scope)).join(' ')
+}

@@ -1,0 +1,76 @@
+import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { HOUR_MS, MINUTE_MS } from '../../src/clock.ts'
+import type { Client } from '../../src/oauth/clients.ts'
+import { createKit, type FlowKit } from './flow-kit.ts'
+
+let kit: FlowKit
+let client: Client
+
+beforeEach(() => {
+  kit = createKit()
+  client = kit.client()
+})
+afterEach(() => kit.close())
+
+test('a token resolves to who it is, whose it is and what both allow', async () => {
+  const { access_token } = await kit.connect(client, { scope: 'read:user write:issue' })
+  expect(kit.verifier.verify(access_token)).toEqual({
+    ok: true,
+    value: {
+      accountId: 'account_1',
+      clientId: client.id,
+      grantId: expect.stringMatching(/^grant_/),
+      familyId: expect.stringMatching(/^family_/),
+      login: 'alice',
+      scopes: ['read:issue', 'read:user', 'write:issue'],
+    },
+  })
+})
+
+test('a grant that is narrower than the login cuts it, and a write that was cut still reads', async () => {
+  const { access_token } = await kit.connect(client, { scope: 'read:user write:issue' })
+  const before = kit.verifier.verify(access_token)
+  const grantId = before.ok ? before.value.grantId : ''
+  kit.store.grants.setScopes(kit.clock.now(), grantId, ['read:issue'])
+  const after = kit.verifier.verify(access_token)
+  expect(after.ok && after.value.scopes).toEqual(['read:issue'])
+})
+
+test('it expires after its time', async () => {
+  const { access_token } = await kit.connect(client)
+  await kit.clock.advance(HOUR_MS - 1)
+  expect(kit.verifier.verify(access_token).ok).toBe(true)
+  await kit.clock.advance(1)
+  expect(kit.verifier.verify(access_token)).toEqual({ ok: false, error: 'expired' })
+})
+
+test('nothing else is a bearer token, a refresh token and a code included', async () => {
+  const { code, verifier } = await kit.login(client)
+  const { refresh_token, access_token } = await kit.redeem(client, { code, verifier })
+  for (const text of [refresh_token, code, '', 'x', access_token.slice(0, -1), `${access_token}a`])
+    expect(kit.verifier.verify(text)).toEqual({ ok: false, error: 'unknown' })
+})
+
+test('a user is named by id or login, and a rename does not let in', async () => {
+  const { access_token } = await kit.connect(client)
+  kit.config.allowedUsers.push('sub:1')
+  expect(kit.verifier.verify(access_token).ok).toBe(true)
+  kit.config.allowedUsers[0] = 'sub:2'
+  expect(kit.verifier.verify(access_token)).toEqual({ ok: false, error: 'not-allowed' })
+})
+
+test('the first use of a token is written down, and its family once in five minutes', async () => {
+  const { access_token } = await kit.connect(client)
+  const uses = () =>
+    kit.sql<{ presented: number; used: number }>(
+      `SELECT presented_at AS presented, last_used_at AS used
+       FROM access_tokens JOIN families ON families.id = family_id`,
+    )[0]
+  const begun = kit.clock.now()
+  await kit.clock.advance(MINUTE_MS)
+  kit.verifier.verify(access_token)
+  expect(uses()).toEqual({ presented: begun + MINUTE_MS, used: begun })
+  await kit.clock.advance(4 * MINUTE_MS)
+  kit.verifier.verify(access_token)
+  expect(uses()).toEqual({ presented: begun + MINUTE_MS, used: begun + 5 * MINUTE_MS })
+})
