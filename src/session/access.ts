@@ -1,0 +1,39 @@
+import type { Result } from '../result.ts'
+
+/** What one child needs to reach Forgejo: through the relay with a pass, or itself with the account's token. */
+export interface ChildAccess {
+  /** The child's `--url`. */
+  readonly url: string
+  /** The child's FORGEJO_ACCESS_TOKEN. */
+  readonly credential: string
+  /** Proxy variables for its environment. */
+  readonly env: Readonly<Record<string, string>>
+  /** Which of the account's tokens this stands for; the same number is the same token. */
+  readonly generation: number
+  /** What must never be read in anything the child says, as of now. */
+  secrets(): readonly string[]
+  /** The same text without those secrets, and with Forgejo's own URLs in place of the relay's. */
+  clean(text: string): string
+  /** Ends the access; called when the child has ended. Safe to call twice. */
+  release(): void
+}
+
+/** Why there is no access: the user must log in again, it may work later, or the operator must mend something. */
+export interface AccessRefusal {
+  kind: 'login' | 'later' | 'operator'
+  reason: string
+  retryAfterMs?: number
+}
+
+export interface AccessRequest {
+  accountId: string
+  /** What the child's caller may do; it never changes for one child. */
+  scopes: readonly string[]
+  /** False for a standby that belongs to nobody yet. */
+  leased: boolean
+}
+
+/** Gives children their access; the relay is one, the account's own token another. */
+export interface AccessProvider {
+  open(request: AccessRequest): Promise<Result<ChildAccess, AccessRefusal>>
+}

@@ -1,0 +1,59 @@
+import { DAY_MS, MINUTE_MS } from '../clock.ts'
+import type { Config } from '../config.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Store } from '../store/open.ts'
+import type { Book } from './book.ts'
+import type { Faults } from './faults.ts'
+import type { LiveSession } from './session.ts'
+import type { Usage } from './usage.ts'
+
+/** A session that was never used after `initialize` keeps its child only so long: some clients open one per call. */
+export const UNUSED_MS = MINUTE_MS
+
+/** A sleeping session stays in memory so long after somebody last asked for it. */
+const KEPT_IN_MEMORY_MS = 10 * MINUTE_MS
+
+/** The row of an ended session is kept so long, for `fjmcp-broker sessions`. */
+const ENDED_KEPT_MS = DAY_MS
+
+/** Sessions ended for disuse in one go. */
+const MAX_ENDED_AT_ONCE = 500
+
+export interface ReapDeps {
+  book: Book
+  faults: Faults
+  usage: Usage
+  store: Store
+  metrics: Metrics
+  config: Pick<Config, 'sessionIdleTimeoutMs' | 'sessionMaxAgeMs'>
+}
+
+/** One round over all sessions at `now` (epoch ms): idle → asleep, hung or outdated → replaced, unused → ended. */
+export function reap(now: number, deps: ReapDeps): void {
+  const { book, config, faults, metrics, store, usage } = deps
+  usage.flush()
+  if (config.sessionMaxAgeMs > 0) {
+    const unused = store.sessions.disused(now - config.sessionMaxAgeMs + 1, MAX_ENDED_AT_ONCE)
+    for (const hash of unused) book.end(hash, 'disuse', 'not used for too long')
+  }
+  store.sessions.forget(now - ENDED_KEPT_MS)
+  faults.forget(now)
+
+  let awake = 0
+  for (const session of [...book.living()]) {
+    tend(session, now, config.sessionIdleTimeoutMs)
+    if (session.tidy()) awake++
+    else if (now - session.foundAt >= KEPT_IN_MEMORY_MS) book.drop(session.hash)
+  }
+  metrics.sessions.set({ state: 'awake' }, awake)
+  metrics.sessions.set({ state: 'asleep' }, store.sessions.count() - awake)
+}
+
+function tend(session: LiveSession, now: number, idleTimeoutMs: number): void {
+  const limit = session.row.calls === 0 ? Math.min(UNUSED_MS, idleTimeoutMs) : idleTimeoutMs
+  for (const seat of session.seats) {
+    const { idleSince } = seat
+    if (idleSince !== undefined && now - idleSince >= limit) void seat.sleep()
+    else seat.mend()
+  }
+}

@@ -1,0 +1,184 @@
+import type { Config } from '../config.ts'
+import { hashToken, type TokenHash } from '../crypto.ts'
+import type { CallSink } from '../mcp/bridge.ts'
+import type { RpcRequest } from '../mcp/rpc.ts'
+import { err, ok, type Result } from '../result.ts'
+import type { Caller } from '../store/families.ts'
+import type { Store } from '../store/open.ts'
+import type { AccessProvider } from './access.ts'
+import { createBook } from './book.ts'
+import { createFaults } from './faults.ts'
+import { createLauncher } from './launch.ts'
+import type { ChildSurroundings } from './live.ts'
+import { createOpenings } from './opening.ts'
+import { reap } from './reaping.ts'
+import type { Refusal } from './refusal.ts'
+import type { Session } from './session.ts'
+import { createSlots } from './slots.ts'
+import { createUsage } from './usage.ts'
+
+export interface RegistryDeps extends ChildSurroundings {
+  store: Store
+  config: ChildSurroundings['config'] &
+    Pick<
+      Config,
+      | 'childCredential'
+      | 'maxSessions'
+      | 'maxSessionsPerUser'
+      | 'sessionIdleTimeoutMs'
+      | 'sessionMaxAgeMs'
+    >
+  access: AccessProvider
+}
+
+export interface Counts {
+  /** Sessions in memory: awake, or used not long ago. */
+  sessions: number
+  /** Sessions with a child that serves them. */
+  awake: number
+  /** Processes, those being started and stopped included. */
+  children: number
+}
+
+/** Every session of the broker and every child. */
+export interface Registry {
+  /**
+   * Starts a child, hands it the client's `initialize` and makes the session that its answer begins. The sink gets
+   * the answer before this resolves. No session id when the child declined: then the answer is its error.
+   */
+  initialize(
+    caller: Caller,
+    request: RpcRequest,
+    sink: CallSink,
+  ): Promise<Result<{ sessionId: string | undefined }, Refusal>>
+  /** The caller's own living session. Unknown, ended, expired and foreign are the same; a foreign account's is audited. */
+  find(caller: Caller, sessionId: string): Result<Session, 'not-found'>
+  /** Ends a session for its client (DELETE). */
+  end(session: Session, reason: string): void
+  /** Ends every session that a family opened, and those it is opening. */
+  endFamily(familyId: string, reason: string): void
+  /** Ends every session of an account, and those it is opening. */
+  endAccount(accountId: string, reason: string): void
+  /** Ends one session by its stored hash; false when it was no living one. */
+  endSession(hash: TokenHash, reason: string): boolean
+  /** The account has a new token: children that hold the old one get successors. In relay mode none holds one. */
+  credentialRenewed(accountId: string): void
+  /** The account must log in again: its sessions sleep until it has. */
+  credentialDied(accountId: string): void
+  /** Puts idle children to sleep, replaces hung and outdated ones, ends and forgets what is long unused. */
+  reap(now: number): void
+  /** Ends what another process asked to end, or revoked. Cheap enough for every second. */
+  obey(): void
+  accountsWithChildren(): Set<string>
+  count(): Counts
+  /**
+   * Takes no more requests, waits up to `graceMs` ms for what is in flight and stops every child; the sessions sleep.
+   * Resolves when no child is left. A second call waits no longer and kills.
+   */
+  stopAll(graceMs: number): Promise<void>
+}
+
+/** How long calls may go on in a child whose account must log in again, in ms: Forgejo refuses them anyway. */
+const DIED_DRAIN_MS = 5_000
+
+/** The registry over a store. Orphans of a predecessor are swept before it is used. */
+export function createRegistry(deps: RegistryDeps): Registry {
+  const { clock, config, store } = deps
+  const epochs = new Map<string, number>()
+  const epoch = (accountId: string) => epochs.get(accountId) ?? 0
+  const usage = createUsage(deps)
+  const faults = createFaults(clock)
+  const limits = { total: config.maxSessions, perAccount: config.maxSessionsPerUser }
+  const slots = createSlots(limits, () => book.idle())
+  const launcher = createLauncher({ ...deps, slots, faults, epoch })
+  const session = { ...deps, usage, launcher, epoch, callTimeoutMs: config.callTimeoutMs }
+  const book = createBook({ ...deps, session })
+  const openings = createOpenings({ ...deps, book, launcher })
+  const hurry = Promise.withResolvers<void>()
+  let stopping: Promise<void> | undefined
+
+  async function stopEverything(graceMs: number): Promise<void> {
+    launcher.close()
+    const drained = Promise.all([...launcher.alive].map((child) => child.drain(graceMs)))
+    await Promise.race([drained, hurry.promise])
+    await Promise.all([...launcher.alive].map((child) => child.stop('shutdown')))
+    usage.close()
+  }
+
+  return {
+    initialize: (caller, request, sink) => openings.initialize(caller, request, sink),
+
+    find(caller, sessionId) {
+      const found = book.find(hashToken(sessionId))
+      if (!found) return err('not-found')
+      const { accountId, clientId, idHash } = found.row
+      if (accountId === caller.accountId)
+        return clientId === caller.clientId ? ok(found) : err('not-found')
+      store.audit.add(clock.now(), {
+        event: 'session.foreign',
+        accountId: caller.accountId,
+        clientId: caller.clientId,
+        familyId: caller.familyId,
+        sessionHash: idHash,
+        reason: `the session belongs to account ${accountId}`,
+      })
+      return err('not-found')
+    },
+
+    end: ({ hash }, reason) => void book.end(hash, 'deleted', reason),
+
+    endFamily(familyId, reason) {
+      openings.callOff((caller) => caller.familyId === familyId)
+      for (const hash of store.sessions.ofFamily(familyId)) book.end(hash, 'revoked', reason)
+    },
+
+    endAccount(accountId, reason) {
+      openings.callOff((caller) => caller.accountId === accountId)
+      for (const hash of store.sessions.ofAccount(accountId)) book.end(hash, 'revoked', reason)
+    },
+
+    endSession: (hash, reason) => book.end(hash, 'operator', reason),
+
+    credentialRenewed(accountId) {
+      if (config.childCredential === 'relay') return
+      epochs.set(accountId, epoch(accountId) + 1)
+      for (const seat of book.seats(accountId)) seat.mend()
+    },
+
+    credentialDied(accountId) {
+      for (const seat of book.seats(accountId)) void seat.sleep(DIED_DRAIN_MS)
+    },
+
+    reap: (now) => reap(now, { ...deps, book, faults, usage }),
+
+    obey() {
+      book.settle()
+      for (const { idHash, cause } of store.sessions.closing())
+        book.end(
+          idHash,
+          cause,
+          cause === 'operator' ? 'closed by the operator' : 'access was revoked',
+        )
+    },
+
+    accountsWithChildren: () => new Set([...launcher.alive].map(({ accountId }) => accountId)),
+
+    count() {
+      const living = [...book.living()]
+      return {
+        sessions: living.length,
+        awake: living.filter(({ seats }) => [...seats].some(({ current }) => current)).length,
+        children: launcher.alive.size,
+      }
+    },
+
+    stopAll(graceMs) {
+      if (stopping) {
+        hurry.resolve()
+        for (const child of launcher.alive) child.kill()
+      }
+      stopping ??= stopEverything(graceMs)
+      return stopping
+    },
+  }
+}

@@ -1,0 +1,235 @@
+import type { TokenHash } from '../crypto.ts'
+import type { Log } from '../log.ts'
+import type { CallSink } from '../mcp/bridge.ts'
+import type { RpcNotification, RpcRequest, RpcResponse } from '../mcp/rpc.ts'
+import { createSessionStreams, type SessionStreams } from '../mcp/streams.ts'
+import { ok, type Result } from '../result.ts'
+import type { Caller } from '../store/families.ts'
+import type { SessionRow, SessionUse } from '../store/sessions.ts'
+import type { LiveChild } from './live.ts'
+import { remembering } from './memory.ts'
+import { notFound, type Refusal, stopping } from './refusal.ts'
+import { Seat } from './seat.ts'
+import type { Usage } from './usage.ts'
+import { type WakeDeps, wake } from './wake.ts'
+
+/** A session as the HTTP side sees it. */
+export interface Session {
+  readonly hash: TokenHash
+  readonly protocolVersion: string
+  readonly streams: SessionStreams
+  /** Hands a request to the caller's child, waking it first if need be; the sink gets exactly one `end`. */
+  request(
+    caller: Caller,
+    message: RpcRequest,
+    sink: CallSink,
+  ): Promise<Result<{ cancel(reason: string): void }, Refusal>>
+  /** Passes a notification on. A sleeping session is not woken: its next child is told what matters. */
+  notify(caller: Caller, message: RpcNotification): Promise<Result<void, Refusal>>
+  /** Passes an answer on to the child that asked; one that nobody waits for goes nowhere. */
+  answer(caller: Caller, message: RpcResponse): Promise<Result<void, Refusal>>
+}
+
+export interface SessionDeps extends WakeDeps {
+  log: Log
+  usage: Usage
+  callTimeoutMs: number
+  /** How many of the account's credentials have come so far; a child with an earlier one is outdated. */
+  epoch(accountId: string): number
+  /** The copy of a session that counts now; undefined when it has ended. */
+  again(hash: TokenHash): LiveSession | undefined
+}
+
+/** Stream numbers taken from the row at a time, so that they rise across restarts without a write for each. */
+const STREAMS_RESERVED = 64
+
+/** Ids of the broker's questions to clients stay within 32 bits, and differ between two runs of the broker. */
+const ASK_BASE_RANGE = 1_000_000
+const ASKS_PER_BASE = 1_000
+
+/** What a scope set is known by. */
+const scopeKey = (scopes: readonly string[]): string => [...new Set(scopes)].sort().join(' ')
+
+/** A living session: its row, and one seat for each set of scopes that its callers have. */
+export class LiveSession implements Session {
+  /** When somebody last asked for it, epoch ms. */
+  foundAt: number
+  readonly #streams: SessionStreams
+  readonly #seats = new Map<string, Seat>()
+  readonly #log: Log
+  #reserved: number
+  #lastAsk: number
+  #ended = false
+  #dropped = false
+
+  constructor(
+    readonly row: SessionRow,
+    private readonly deps: SessionDeps,
+  ) {
+    this.#log = deps.log.with({ session: row.idHash.slice(0, 12), account: row.accountId })
+    this.foundAt = deps.clock.now()
+    this.#reserved = row.nextStream
+    const numbers = createSessionStreams({ streams: row.nextStream - 1, events: 0 })
+    this.#streams = {
+      next: () => {
+        const taken = numbers.next()
+        this.#reserve(taken.stream)
+        return taken
+      },
+      record: numbers.record,
+    }
+    this.#lastAsk = (Math.floor(deps.clock.now() / 1_000) % ASK_BASE_RANGE) * ASKS_PER_BASE
+  }
+
+  get hash(): TokenHash {
+    return this.row.idHash
+  }
+
+  get protocolVersion(): string {
+    return this.row.protocolVersion
+  }
+
+  get streams(): SessionStreams {
+    const here = this.#here() ?? this
+    return here.#streams
+  }
+
+  get seats(): Iterable<Seat> {
+    return this.#seats.values()
+  }
+
+  /** Gives the session the child that answered its `initialize`. */
+  adopt(scopes: readonly string[], child: LiveChild): void {
+    this.#seat(scopes).adopt(child)
+  }
+
+  async request(
+    caller: Caller,
+    message: RpcRequest,
+    sink: CallSink,
+  ): Promise<Result<{ cancel(reason: string): void }, Refusal>> {
+    const here = this.#here()
+    if (!here) return notFound()
+    if (here !== this) return here.request(caller, message, sink)
+    if (this.deps.launcher.closed) return stopping()
+    this.row.calls++
+    this.#touch()
+    const { row } = this
+    const watched = remembering(message, sink, row, (told) => {
+      Object.assign(row, told)
+      this.deps.store.sessions.remember(row.idHash, told)
+    })
+    return this.#seat(caller.scopes).use((child) => child.call(message, watched))
+  }
+
+  async notify(caller: Caller, message: RpcNotification): Promise<Result<void, Refusal>> {
+    const here = this.#here()
+    if (!here) return notFound()
+    if (here !== this) return here.notify(caller, message)
+    this.#touch()
+    const seat = this.#seat(caller.scopes)
+    if (message.method === 'notifications/initialized') await this.#initialized(seat)
+    else if (message.method === 'notifications/cancelled') this.#cancel(message)
+    else seat.current?.notify(message)
+    return ok(undefined)
+  }
+
+  async answer(caller: Caller, message: RpcResponse): Promise<Result<void, Refusal>> {
+    const here = this.#here()
+    if (!here) return notFound()
+    if (here !== this) return here.answer(caller, message)
+    this.#touch()
+    for (const child of this.#children()) if (child.answer(message)) break
+    return ok(undefined)
+  }
+
+  /** Takes what a child says about no call: to the oldest call that can carry it. */
+  unsolicited(text: string, open: readonly CallSink[]): void {
+    if (open[0]) open[0].message(text)
+    else this.#log.debug('message of a child had nowhere to go')
+  }
+
+  /** The next id for a question of a child to the client. */
+  nextAsk(): number {
+    return ++this.#lastAsk
+  }
+
+  /** Forgets seats that nobody uses; returns whether the session needs to stay in memory. */
+  tidy(): boolean {
+    for (const [key, seat] of this.#seats) if (seat.empty) this.#seats.delete(key)
+    return this.#seats.size > 0
+  }
+
+  /** Passes everything on to the next copy, which is made from the row: never may two of them start children. */
+  drop(): void {
+    this.#dropped = true
+  }
+
+  /** Ends it for good: every further request is `not-found`. Resolves when its children are gone. */
+  async close(): Promise<void> {
+    this.#ended = true
+    await Promise.all([...this.#seats.values()].map((seat) => seat.close()))
+  }
+
+  #seat(scopes: readonly string[]): Seat {
+    const key = scopeKey(scopes)
+    const known = this.#seats.get(key)
+    if (known) return known
+    const seat: Seat = new Seat({
+      start: (reason, spawned) => wake(this, scopes, reason, spawned, this.deps),
+      outdated: (child) => child.epoch < this.deps.epoch(this.row.accountId),
+      drainMs: this.deps.callTimeoutMs,
+      refused: (event, reason) => this.#log.debug('event does not fit the seat', { event, reason }),
+    })
+    this.#seats.set(key, seat)
+    return seat
+  }
+
+  /** The copy of this session that serves it; undefined when it has ended. */
+  #here(): LiveSession | undefined {
+    if (this.#ended) return undefined
+    return this.#dropped ? this.deps.again(this.hash) : this
+  }
+
+  #children(): LiveChild[] {
+    return [...this.#seats.values()].flatMap((seat) => seat.children)
+  }
+
+  /** The row is told first: a child that starts meanwhile either reads it there or is told here. */
+  async #initialized(seat: Seat): Promise<void> {
+    if (!this.row.initialized) {
+      this.row.initialized = true
+      this.deps.store.sessions.remember(this.hash, { initialized: true })
+    }
+    if (seat.phase !== 'asleep') await seat.use((child) => child.sayInitialized())
+  }
+
+  /** A call may still run on a child that was replaced; an id that names several calls names none. */
+  #cancel(message: RpcNotification): void {
+    const named = this.#children()
+      .map((child) => ({ child, calls: child.named(message.params?.requestId) }))
+      .filter(({ calls }) => calls > 0)
+    if (named.length === 1 && named[0]?.calls === 1) named[0].child.notify(message)
+  }
+
+  /** Sees to it that the row is ahead of every number that was given out. */
+  #reserve(stream: number): void {
+    if (stream < this.#reserved) return
+    this.#reserved = stream + STREAMS_RESERVED
+    this.deps.store.sessions.used(this.hash, this.#use())
+    this.deps.usage.note(this.hash, this.#use())
+  }
+
+  #use(): SessionUse {
+    return {
+      lastUsedAt: this.row.lastUsedAt,
+      calls: this.row.calls,
+      nextStream: this.#reserved,
+    }
+  }
+
+  #touch(): void {
+    this.row.lastUsedAt = this.deps.clock.now()
+    this.deps.usage.note(this.hash, this.#use())
+  }
+}

@@ -1,0 +1,167 @@
+import type { Child } from '../child/child.ts'
+import { childEnv } from '../child/env.ts'
+import { sleep } from '../clock.ts'
+import { redact } from '../log.ts'
+import { createBridge } from '../mcp/bridge.ts'
+import { idKey } from '../mcp/exact.ts'
+import { rpcNotification } from '../mcp/rpc.ts'
+import type { ChildOrder, ChildSurroundings, LiveChild, StopCause } from './live.ts'
+
+/** How often a drain looks whether it is done, in ms. */
+const DRAIN_STEP_MS = 50
+
+/** Most of a dead child's last words that are told, in characters. */
+const MAX_LAST_WORDS = 400
+
+const FAILURE: Record<StopCause, string> = {
+  slept: 'the child was stopped',
+  replaced: 'the child was replaced before it answered',
+  'session-ended': 'the session has ended',
+  'start-failed': 'the child did not start',
+  shutdown: 'the broker is stopping',
+}
+
+/**
+ * Starts a process and puts a bridge on it. The access and the slot are given back when it is gone.
+ * Throws what the spawner throws when there is no such program; then nothing is given back.
+ */
+export function startChild(around: ChildSurroundings, order: ChildOrder): LiveChild {
+  const { clock, config, metrics, store } = around
+  const { access, accountId } = order
+  const log = around.log.with({ account: accountId })
+  const done = Promise.withResolvers<void>()
+  let child: Child | undefined
+  let over: string | undefined
+  let cause: StopCause | undefined
+  let initialized = false
+  let lastUsedAt = clock.now()
+  const named = new Map<string, number>()
+
+  const bridge = createBridge({
+    channel: { send: (line) => child?.send(line) ?? false },
+    clock,
+    callTimeoutMs: config.callTimeoutMs,
+    unsolicited: (text, open) => order.unsolicited(text, open),
+    clean: (text) => access.clean(text),
+    idsFrom: order.nextAsk,
+  })
+
+  const running = around.spawn(
+    {
+      binary: config.forgejoMcpBinary,
+      args: ['--transport', 'stdio', '--url', access.url],
+      env: childEnv(around.environment, {
+        ...access.env,
+        HOME: around.childHome,
+        FORGEJO_ACCESS_TOKEN: access.credential,
+        FORGEJO_USER_AGENT: around.userAgent,
+        GOMEMLIMIT: `${config.childMemoryBytes}B`,
+      }),
+      cwd: around.childHome,
+      maxLineBytes: config.maxBodyBytes,
+      secrets: [access.credential, ...access.secrets()],
+    },
+    {
+      line: (text) => bridge.receive(text),
+      oversize() {
+        log.warn('child said a line over the cap', { pid: running.pid })
+        bridge.fail('line-too-long', 'the child answered with a line over the cap')
+      },
+      noise: (count) => metrics.childNoise.inc(count),
+      exited(exit) {
+        const how = exit.signal ? `killed by ${exit.signal}` : `exited with code ${exit.code}`
+        const words = redact(access.clean(exit.stderrTail)).trim().slice(-MAX_LAST_WORDS)
+        over = words === '' ? how : `${how}: ${words}`
+        if (cause === undefined)
+          log.warn('child ended by itself', { pid: running.pid, reason: over })
+        bridge.fail(cause ? 'stopped' : 'child-died', cause ? FAILURE[cause] : `the child ${how}`)
+        metrics.children.dec()
+        metrics.childrenEnded.inc({ reason: cause ?? 'exited' })
+        access.release()
+        order.slot.release()
+        done.resolve()
+        store.children.remove(running.pid)
+      },
+    },
+  )
+  child = running
+  metrics.children.inc()
+  try {
+    const { pid, startTime } = running
+    store.children.add(clock.now(), { pid, startTime, accountId, sessionHash: order.sessionHash })
+  } catch (error) {
+    // Unrecorded it could outlive a killed broker unseen.
+    running.kill()
+    throw error
+  }
+
+  const touch = () => {
+    lastUsedAt = clock.now()
+  }
+
+  return {
+    accountId,
+    epoch: order.epoch,
+    get lastUsedAt() {
+      return lastUsedAt
+    },
+    get inFlight() {
+      return bridge.inFlight
+    },
+    get wedged() {
+      return bridge.stuck > 0
+    },
+    get over() {
+      return over ?? (cause && FAILURE[cause])
+    },
+    get stopped() {
+      return cause !== undefined
+    },
+    gone: done.promise,
+
+    call(request, sink) {
+      touch()
+      const key = idKey(request.id) ?? ''
+      count(named, key, 1)
+      return bridge.call(request, {
+        message: (text) => sink.message(text),
+        end(text) {
+          touch()
+          count(named, key, -1)
+          sink.end(text)
+        },
+      })
+    },
+    named: (requestId) => named.get(idKey(requestId) ?? '') ?? 0,
+    notify: (notification) => bridge.notify(notification),
+    answer: (response) => bridge.answer(response),
+    sayInitialized() {
+      if (initialized) return
+      initialized = true
+      bridge.notify(rpcNotification('notifications/initialized'))
+    },
+    giveWay: () => order.slot.release(),
+
+    async drain(ms) {
+      const until = clock.now() + ms
+      while (bridge.inFlight > 0 && over === undefined && clock.now() < until) {
+        await Promise.race([done.promise, sleep(clock, DRAIN_STEP_MS)])
+      }
+    },
+    async stop(why) {
+      if (cause === undefined && over === undefined) {
+        cause = why
+        bridge.fail('stopped', FAILURE[why])
+      }
+      await running.stop()
+    },
+    kill: () => running.kill(),
+  }
+}
+
+/** Adds to a count, and forgets it at zero. */
+function count(counts: Map<string, number>, key: string, by: number): void {
+  const now = (counts.get(key) ?? 0) + by
+  if (now > 0) counts.set(key, now)
+  else counts.delete(key)
+}

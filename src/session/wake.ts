@@ -1,0 +1,90 @@
+import { type Clock, within } from '../clock.ts'
+import type { TokenHash } from '../crypto.ts'
+import type { CallSink } from '../mcp/bridge.ts'
+import type { RpcRequest } from '../mcp/rpc.ts'
+import { ok, type Result } from '../result.ts'
+import type { Store } from '../store/open.ts'
+import type { SessionRow } from '../store/sessions.ts'
+import { difference, storedInitialize, storedRequests } from './handshake.ts'
+import { type Launcher, START_TIMEOUT_MS, type StartReason } from './launch.ts'
+import type { LiveChild } from './live.ts'
+import { notFound, type Refusal, refuse } from './refusal.ts'
+
+/** The session that a child is started for. */
+export interface Sleeper {
+  readonly row: Readonly<SessionRow>
+  unsolicited(text: string, open: readonly CallSink[]): void
+  nextAsk(): number
+}
+
+export interface WakeDeps {
+  store: Store
+  clock: Clock
+  launcher: Launcher
+  /** Ends the session because no child can take up where the last one stopped. */
+  mismatched(hash: TokenHash, reason: string): void
+}
+
+/** What a client is told to wait when a child does not take a handshake that another one took, in ms. */
+const DECLINED_RETRY_MS = 5_000
+
+/**
+ * Starts a child for a session that has had one before, and tells it what that one was told, so that the client
+ * notices nothing. A child that cannot stand in for the first one ends the session (`not-found`).
+ */
+export async function wake(
+  session: Sleeper,
+  scopes: readonly string[],
+  reason: StartReason,
+  spawned: (child: LiveChild) => void,
+  deps: WakeDeps,
+): Promise<Result<LiveChild, Refusal>> {
+  const { row } = session
+  const launched = await deps.launcher.launch({
+    accountId: row.accountId,
+    scopes,
+    sessionHash: row.idHash,
+    reason,
+    initialize: storedInitialize(row),
+    message: (text) => session.unsolicited(text, []),
+    unsolicited: (text, open) => session.unsolicited(text, open),
+    nextAsk: () => session.nextAsk(),
+    spawned,
+  })
+  if (!launched.ok) return launched
+  if (launched.value.kind === 'declined') {
+    deps.store.audit.add(deps.clock.now(), {
+      event: 'session.wake-failed',
+      accountId: row.accountId,
+      clientId: row.clientId,
+      sessionHash: row.idHash,
+      reason: launched.value.message,
+    })
+    return refuse(
+      'start-failed',
+      `forgejo-mcp declined: ${launched.value.message}`,
+      DECLINED_RETRY_MS,
+    )
+  }
+  const { child } = launched.value
+  const unlike = difference(row, launched.value)
+  if (unlike !== undefined) {
+    void child.stop('session-ended')
+    deps.mismatched(row.idHash, unlike)
+    return notFound()
+  }
+  if (row.initialized) child.sayInitialized()
+  await within(
+    deps.clock,
+    START_TIMEOUT_MS,
+    Promise.all(storedRequests(row).map((request) => said(child, request))),
+  )
+  return ok(child)
+}
+
+/** Resolves with the answer's arrival, whatever it is: a resource that is gone is no reason not to wake. */
+function said(child: LiveChild, request: RpcRequest): Promise<void> {
+  return new Promise((resolve) => {
+    child.call(request, { message() {}, end: () => resolve() })
+  })
+}
