@@ -19,10 +19,12 @@ export interface LoggedIn {
   missingScopes: readonly string[]
 }
 
-/** Why a login at Forgejo came to nothing, by who can mend it. */
+/** Why a login at Forgejo came to nothing, by who can mend it. `reason` is for the log and the audit. */
 export type LoginFailure =
   | { kind: 'again'; reason: string }
   | { kind: 'operator'; reason: string }
   | { kind: 'later'; reason: string }
   /** Forgejo knows the user but shows a page instead of answering: suspended, or the password must be changed. */
   | { kind: 'account'; reason: string }
+  /** The login came through, but the operator's list does not name this user: nothing is kept. */
+  | { kind: 'not-allowed'; login: string; reason: string }

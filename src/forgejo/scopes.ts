@@ -1,0 +1,69 @@
+import { err, ok, type Result } from '../result.ts'
+
+const AREAS = [
+  'activitypub',
+  'admin',
+  'misc',
+  'notification',
+  'organization',
+  'package',
+  'issue',
+  'repository',
+  'user',
+] as const
+
+/** Every scope word that Forgejo knows for its API, to the letter: case matters to it (forgejo.md A10). */
+export const FORGEJO_SCOPES: readonly string[] = Object.freeze([
+  ...AREAS.flatMap((area) => [`read:${area}`, `write:${area}`]),
+  'all',
+  'public-only',
+])
+
+const KNOWN = new Set(FORGEJO_SCOPES)
+
+/** What Forgejo grants when not one word of a grant's scope is known to it: everything. */
+const FULL_ACCESS: readonly string[] = Object.freeze(['all'])
+
+/** The words of a scope text, each once, in order. Only white space separates words. */
+export const scopeWords = (text: string): string[] => [
+  ...new Set(text.split(/\s+/).filter((word) => word !== '')),
+]
+
+/** Reads a scope text: its words, each once, or those that Forgejo does not know. */
+export function parseScopes(text: string): Result<string[], string[]> {
+  const words = scopeWords(text)
+  const unknown = words.filter((word) => !KNOWN.has(word))
+  return unknown.length > 0 ? err(unknown) : ok(words)
+}
+
+/** The scopes and the `read:x` that each `write:x` brings along, each once. */
+export function impliedScopes(scopes: readonly string[]): string[] {
+  return [
+    ...new Set(
+      scopes.flatMap((scope) =>
+        scope.startsWith('write:') ? [scope, `read:${scope.slice('write:'.length)}`] : [scope],
+      ),
+    ),
+  ]
+}
+
+/** Whether every needed scope is among the held ones or implied by them; `all` implies every one. */
+export function covers(held: readonly string[], needed: readonly string[]): boolean {
+  return missingScopes(held, needed).length === 0
+}
+
+/** The needed scopes that the held ones neither are nor imply. */
+export function missingScopes(held: readonly string[], needed: readonly string[]): string[] {
+  if (held.includes('all')) return []
+  const reach = new Set(impliedScopes(held))
+  return needed.filter((scope) => !reach.has(scope))
+}
+
+/**
+ * What a grant with this scope text may do at Forgejo 9 and later: its known words, or everything (`all`) when it
+ * has none, which is so for an empty text, for OpenID words alone and for words with commas (forgejo.md A10).
+ */
+export function grantedScopes(text: string): string[] {
+  const known = scopeWords(text).filter((word) => KNOWN.has(word))
+  return known.length > 0 ? known : [...FULL_ACCESS]
+}
