@@ -1,0 +1,45 @@
+import type { Config } from '../config.ts'
+import { isOurOrigin } from './hosts.ts'
+import type { Rule } from './surface.ts'
+
+/** Headers that MCP clients in browsers send; `Authorization` is never covered by a wildcard. */
+const REQUEST_HEADERS = [
+  'Authorization',
+  'Content-Type',
+  'Accept',
+  'Last-Event-ID',
+  'MCP-Protocol-Version',
+  'Mcp-Session-Id',
+  'Mcp-Method',
+  'Mcp-Name',
+].join(', ')
+
+/** Headers that those clients read. */
+const REPLY_HEADERS = 'Mcp-Session-Id, WWW-Authenticate, Retry-After'
+
+/** How long a browser may remember a preflight, in seconds. */
+const PREFLIGHT_SECONDS = 600
+
+/** The CORS headers of an answer on a path with this rule; none when the origin may not read it. */
+export function corsHeaders(
+  rule: Pick<Rule, 'cors'>,
+  origin: string | null,
+  config: Pick<Config, 'publicUrl' | 'allowedOrigins'>,
+): Record<string, string> {
+  const exposed = { 'Access-Control-Expose-Headers': REPLY_HEADERS }
+  if (rule.cors === 'any') return { 'Access-Control-Allow-Origin': '*', ...exposed }
+  if (rule.cors === 'none') return {}
+  if (origin === null || !isOurOrigin(origin, config)) return { Vary: 'Origin' }
+  return { 'Access-Control-Allow-Origin': origin, Vary: 'Origin', ...exposed }
+}
+
+/** Whether a request is a CORS preflight (Fetch §3.3): it carries no credentials and must be answered before them. */
+export const isPreflight = (request: Request): boolean =>
+  request.method === 'OPTIONS' && request.headers.has('access-control-request-method')
+
+/** What a preflight learns beyond corsHeaders. */
+export const preflightHeaders = (rule: Rule): Record<string, string> => ({
+  'Access-Control-Allow-Methods': rule.methods.join(', '),
+  'Access-Control-Allow-Headers': REQUEST_HEADERS,
+  'Access-Control-Max-Age': String(PREFLIGHT_SECONDS),
+})

@@ -1,0 +1,42 @@
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Authorization } from '../oauth/authorization.ts'
+import type { Clients } from '../oauth/clients.ts'
+import type { Credential } from '../oauth/credential.ts'
+import type { Policy } from '../oauth/policy.ts'
+import type { Tokens } from '../oauth/token.ts'
+import type { Verifier } from '../oauth/verify.ts'
+import type { Registry } from '../session/registry.ts'
+
+/** What a valid bearer token resolves to. */
+export type Caller = Extract<ReturnType<Verifier['verify']>, { ok: true }>['value']
+
+/** Questions that health answers put to the rest of the broker; none of them throws. */
+export interface Probes {
+  /** Whether the database takes a write. */
+  store(): boolean
+  /** Whether the child's program is there and may be started. */
+  binary(): boolean | Promise<boolean>
+  /** Whether Forgejo answers. */
+  forgejo(): Promise<boolean>
+}
+
+/** Everything that the routes are given. */
+export interface HttpDeps {
+  config: Config
+  clock: Clock
+  log: Log
+  metrics: Metrics
+  policy: Policy
+  clients: Pick<Clients, 'register'>
+  authorization: Authorization
+  tokens: Tokens
+  verifier: Verifier
+  /** The state of an account's upstream credential, without asking Forgejo. */
+  vault: { peek(accountId: string): Credential }
+  registry: Pick<Registry, 'initialize' | 'find' | 'end'>
+  probes: Probes
+  build: { version: string; revision: string; date: string }
+}

@@ -1,0 +1,69 @@
+import { bearer } from '@elysiajs/bearer'
+import { OAuthError } from '../errors.ts'
+import type { Policy } from '../oauth/policy.ts'
+import type { Caller, HttpDeps } from './deps.ts'
+import { isOurHost, isOurOrigin } from './hosts.ts'
+import { forbidden, oauthErrorResponse } from './problem.ts'
+import { queryOf } from './request.ts'
+
+/** The plugin that gives handlers `bearer`; guardMcp looks at that value only after it has judged the header itself. */
+export const bearerPlugin = bearer
+
+/** RFC 6750 §2.1: the scheme in any case, white space, a b64token. */
+const CREDENTIALS = /^bearer +([a-z0-9._~+/-]+=*)$/i
+
+/** How a request presents itself, before any token is looked up. */
+type Presented = { kind: 'none' } | { kind: 'malformed' } | { kind: 'token'; token: string }
+
+/** Judges an Authorization header. Other schemes count as no token; a broken Bearer one as a bad token. */
+export function readBearer(header: string | null): Presented {
+  if (header === null || !/^bearer\b/i.test(header.trim())) return { kind: 'none' }
+  const token = CREDENTIALS.exec(header.trim())?.[1]
+  return token === undefined ? { kind: 'malformed' } : { kind: 'token', token }
+}
+
+/** The challenge of a 401 (RFC 6750 §3, RFC 9728 §5.1): Bearer first, scope before any free text. */
+export function challenge(policy: Policy, sent: boolean): string {
+  const base = `Bearer resource_metadata="${policy.resourceMetadata}", scope="${policy.defaultScopes.join(' ')}"`
+  return sent ? `${base}, error="invalid_token"` : base
+}
+
+/** 401 with an empty body. */
+export const unauthorized = (policy: Policy, sent: boolean): Response =>
+  new Response(null, {
+    status: 401,
+    headers: { 'WWW-Authenticate': challenge(policy, sent), 'Cache-Control': 'no-store' },
+  })
+
+/**
+ * Lets a request on /mcp through with its caller, or answers it: Host and Origin (403), a token in the query (400),
+ * no or bad bearer (401), a dead upstream credential (401), in this order. `pluginToken` is the bearer plugin's value.
+ */
+export function guardMcp(
+  request: Request,
+  deps: Pick<HttpDeps, 'config' | 'policy' | 'verifier' | 'vault' | 'log'>,
+  pluginToken?: string,
+): { caller: Caller } | Response {
+  const { config, policy, verifier, vault, log } = deps
+  if (!isOurHost(request.headers.get('host'), config)) return forbidden('Host')
+  const origin = request.headers.get('origin')
+  if (origin !== null && !isOurOrigin(origin, config)) return forbidden('Origin')
+  if (queryOf(request).has('access_token'))
+    return oauthErrorResponse(
+      new OAuthError('invalid_request', 'a token must not be sent in the URL'),
+    )
+  const presented = readBearer(request.headers.get('authorization'))
+  if (presented.kind !== 'token') return unauthorized(policy, presented.kind === 'malformed')
+  const verified = verifier.verify(pluginToken?.trim() || presented.token)
+  if (!verified.ok) {
+    log.debug('bearer token refused', { reason: verified.error })
+    return unauthorized(policy, true)
+  }
+  const caller = verified.value
+  const credential = vault.peek(caller.accountId)
+  if (credential.kind === 'dead') {
+    log.debug('caller must log in again', { account: caller.accountId, reason: credential.reason })
+    return unauthorized(policy, true)
+  }
+  return { caller }
+}

@@ -1,0 +1,34 @@
+import type { Config } from '../config.ts'
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
+
+/** `host` or `host:port`; IPv6 in brackets. */
+const HOST_HEADER = /^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
+
+/** Whether a host name is this machine itself. */
+export const isLoopbackHost = (hostname: string): boolean => LOOPBACK.has(hostname)
+
+/**
+ * Whether a Host header names us: the public URL's host on any port, and every loopback name while the public URL is
+ * on loopback. Anything else is a rebound DNS name or a misdirected proxy.
+ */
+export function isOurHost(host: string | null, config: Pick<Config, 'publicUrl'>): boolean {
+  const hostname = HOST_HEADER.exec((host ?? '').toLowerCase())?.[1]
+  if (hostname === undefined) return false
+  const ours = new URL(config.publicUrl).hostname
+  return hostname === ours || (isLoopbackHost(ours) && isLoopbackHost(hostname))
+}
+
+/**
+ * Whether a page of this origin may talk to us: our own, an allowed one, and any on loopback while the public URL is
+ * there. A request without an Origin header is no page's.
+ */
+export function isOurOrigin(
+  origin: string,
+  config: Pick<Config, 'publicUrl' | 'allowedOrigins'>,
+): boolean {
+  if (origin === config.publicUrl || config.allowedOrigins.includes(origin)) return true
+  if (!URL.canParse(origin) || !isLoopbackHost(new URL(config.publicUrl).hostname)) return false
+  const url = new URL(origin)
+  return url.origin === origin && isLoopbackHost(url.hostname)
+}
