@@ -1,5 +1,5 @@
-import { and, eq, gt, gte, inArray, isNull, lt, notExists, or, sql } from 'drizzle-orm'
-import type { Db } from './open.ts'
+import { and, eq, gt, inArray, isNull, lt, notExists, sql } from 'drizzle-orm'
+import type { Db } from './db.ts'
 import {
   accessTokens,
   accounts,
@@ -151,23 +151,6 @@ export function familyStore(db: Db) {
         .returning({ id: families.id })
         .all()
         .map(({ id }) => id)
-    },
-
-    /**
-     * Families that ended at `since` (epoch ms) or later, by themselves or with their grant, by whichever process:
-     * how a running broker hears of the admin line. A writer takes its time before it commits, so ask with some
-     * seconds of overlap.
-     */
-    revokedSince(since: number): { familyId: string; reason: string }[] {
-      return db
-        .select({
-          familyId: families.id,
-          reason: sql<string>`coalesce(${families.revokedReason}, ${grants.revokedReason}, 'revoked')`,
-        })
-        .from(families)
-        .innerJoin(grants, eq(grants.id, families.grantId))
-        .where(or(gte(families.revokedAt, since), gte(grants.revokedAt, since)))
-        .all()
     },
 
     /**
