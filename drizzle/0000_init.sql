@@ -174,6 +174,8 @@ CREATE TABLE `sessions` (
 CREATE INDEX `sessions_owner` ON `sessions` (`account_id`,`client_id`);--> statement-breakpoint
 CREATE INDEX `sessions_family` ON `sessions` (`family_id`);--> statement-breakpoint
 CREATE INDEX `sessions_last_used` ON `sessions` (`last_used_at`);--> statement-breakpoint
+CREATE INDEX `sessions_closing` ON `sessions` (`close_requested_at`) WHERE close_requested_at IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `sessions_ended` ON `sessions` (`ended_at`) WHERE ended_at IS NOT NULL;--> statement-breakpoint
 CREATE TABLE `vaults` (
 	`account_id` text PRIMARY KEY NOT NULL,
 	`sealed_pair` text,

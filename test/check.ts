@@ -1,5 +1,4 @@
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** `bun run check`: everything that must hold before a change lands. The last line counts it. */
@@ -31,7 +30,7 @@ function countTests(output: string) {
 
 /** Generates migrations into a copy of drizzle/: a schema in step with its SQL adds none. */
 function migrationsInStep(): boolean {
-  const folder = mkdtempSync(join(tmpdir(), 'fjmcp-migrations-'))
+  const folder = mkdtempSync(join('node_modules', 'migrations-'))
   try {
     cpSync('drizzle', folder, { recursive: true })
     const before = readdirSync(folder).length
@@ -42,14 +41,14 @@ function migrationsInStep(): boolean {
         '--dialect',
         'sqlite',
         '--schema',
-        'src/store/schema.ts',
+        'src/store/schema*.ts',
         '--out',
         folder,
       ],
       { stdout: 'inherit', stderr: 'inherit' },
     )
     const same = run.success && readdirSync(folder).length === before
-    if (!same) console.error('src/store/schema.ts and drizzle/ differ: run `bun run db:generate`')
+    if (!same) console.error('src/store/schema*.ts and drizzle/ differ: run `bun run db:generate`')
     return same
   } finally {
     rmSync(folder, { recursive: true })

@@ -1,5 +1,6 @@
 import { existsSync, unlinkSync } from 'node:fs'
 import { createConnection } from 'node:net'
+import { systemClock, within } from '../clock.ts'
 import type { Listen } from '../config.ts'
 import { OperatorError } from '../errors.ts'
 
@@ -67,22 +68,22 @@ export async function listen(at: Listen, maxBodyBytes: number, fetch: Fetch): Pr
 /** Removes a socket file that a killed process left behind; throws OperatorError when somebody answers on it. */
 async function clearStaleSocket(path: string): Promise<void> {
   if (!existsSync(path)) return
-  const answered = await new Promise<boolean>((resolve) => {
+  const answered = await within(systemClock, PROBE_MS, connects(path))
+  if (answered !== false)
+    throw new OperatorError(
+      `another process listens on ${path}`,
+      'choose another address with --listen',
+    )
+  unlinkSync(path)
+}
+
+function connects(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
     const socket = createConnection(path)
-    socket.setTimeout(PROBE_MS, () => {
-      socket.destroy()
-      resolve(true)
-    })
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)
     })
     socket.once('error', () => resolve(false))
   })
-  if (answered)
-    throw new OperatorError(
-      `another process listens on ${path}`,
-      'choose another address with --listen',
-    )
-  unlinkSync(path)
 }

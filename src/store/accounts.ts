@@ -1,6 +1,6 @@
 import { eq, sql } from 'drizzle-orm'
 import { randomId } from '../crypto.ts'
-import type { Db } from './open.ts'
+import type { Db } from './db.ts'
 import { accounts } from './schema.ts'
 
 export type AccountRow = typeof accounts.$inferSelect

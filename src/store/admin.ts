@@ -1,7 +1,8 @@
 import { and, desc, eq, isNull, or, sql } from 'drizzle-orm'
 import type { Sealed, Sealer } from '../crypto.ts'
-import type { Db } from './open.ts'
-import { accounts, clients, grants, logins, sessions, vaults } from './schema.ts'
+import type { Db } from './db.ts'
+import { accounts, clients, grants, logins, vaults } from './schema.ts'
+import { sessions } from './schema-running.ts'
 
 /** Most rows that a list shows. */
 const LIST_LIMIT = 1_000

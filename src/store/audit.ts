@@ -1,7 +1,7 @@
 import { and, desc, eq, gte, lt, type SQL } from 'drizzle-orm'
 import type { TokenHash } from '../crypto.ts'
-import type { Db } from './open.ts'
-import { audit } from './schema.ts'
+import type { Db } from './db.ts'
+import { audit } from './schema-running.ts'
 
 /** A security-relevant event. `reason` says why in words and never holds a secret. */
 export interface AuditEvent {

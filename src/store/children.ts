@@ -1,7 +1,7 @@
 import { asc, eq, sql } from 'drizzle-orm'
 import type { TokenHash } from '../crypto.ts'
-import type { Db } from './open.ts'
-import { children } from './schema.ts'
+import type { Db } from './db.ts'
+import { children } from './schema-running.ts'
 
 export type ChildRow = typeof children.$inferSelect
 

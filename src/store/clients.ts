@@ -1,5 +1,5 @@
 import { and, asc, count, eq, inArray, isNull, notExists, sql } from 'drizzle-orm'
-import type { Db } from './open.ts'
+import type { Db } from './db.ts'
 import { clients, grants } from './schema.ts'
 
 export type ClientRow = typeof clients.$inferSelect

@@ -1,6 +1,6 @@
 import { eq, sql } from 'drizzle-orm'
-import type { Db } from './open.ts'
-import { facts } from './schema.ts'
+import type { Db } from './db.ts'
+import { facts } from './schema-running.ts'
 
 /** The facts that the store keeps about itself and about Forgejo. */
 export type FactName = 'key_check' | 'forgejo_version'

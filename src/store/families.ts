@@ -8,8 +8,8 @@ import {
   families,
   grants,
   refreshTokens,
-  sessions,
 } from './schema.ts'
+import { sessions } from './schema-running.ts'
 
 /** What a valid bearer token resolves to. `scopes` is what its family and its grant both allow. */
 export interface Caller {

@@ -1,5 +1,5 @@
 import { and, desc, eq, isNull, type SQL } from 'drizzle-orm'
-import type { Db } from './open.ts'
+import type { Db } from './db.ts'
 import { accounts, clients, grants } from './schema.ts'
 
 export type GrantRow = typeof grants.$inferSelect

@@ -1,6 +1,6 @@
 import { and, eq, gt, inArray, isNull, lt, or, sql } from 'drizzle-orm'
 import type { Sealed, TokenHash } from '../crypto.ts'
-import type { Db } from './open.ts'
+import type { Db } from './db.ts'
 import { logins } from './schema.ts'
 
 export interface NewLogin {

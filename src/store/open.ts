@@ -1,11 +1,11 @@
 import { Database } from 'bun:sqlite'
-import { drizzle } from 'drizzle-orm/bun-sqlite'
 import type { Clock } from '../clock.ts'
 import { accountStore } from './accounts.ts'
 import { adminStore } from './admin.ts'
 import { auditStore } from './audit.ts'
 import { childStore } from './children.ts'
 import { clientStore } from './clients.ts'
+import { connect } from './db.ts'
 import { exchangeStore } from './exchanges.ts'
 import { factStore } from './facts.ts'
 import { familyStore } from './families.ts'
@@ -16,8 +16,6 @@ import { pageStore } from './pages.ts'
 import { sessionStore } from './sessions.ts'
 import { tokenStore } from './tokens.ts'
 import { vaultStore } from './vaults.ts'
-
-export type Db = ReturnType<typeof connect>
 
 /** How long the broker waits for a foreign writer: SQLite blocks the event loop meanwhile. */
 export const BROKER_BUSY_MS = 250
@@ -31,10 +29,6 @@ export interface OpenOptions {
   clock: Clock
   /** BROKER_BUSY_MS or CLI_BUSY_MS. */
   busyTimeoutMs: number
-}
-
-function connect(sqlite: Database) {
-  return drizzle({ client: sqlite })
 }
 
 /**

@@ -1,20 +1,9 @@
 import { sql } from 'drizzle-orm'
-import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
-import type { Sealed, TokenHash } from '../crypto.ts'
+import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { hash, list, sealed } from './columns.ts'
 
 // Conventions: `*_at` columns are epoch milliseconds; `*_hash` columns are SHA-256 in hex;
 // `sealed*` columns are AES-256-GCM bound to "<table>.<column>:<row key>". docs/storage.md says the same in words.
-
-const hash = (name: string) => text(name).$type<TokenHash>()
-const sealed = (name: string) => text(name).$type<Sealed>()
-const list = (name: string) => text(name, { mode: 'json' }).$type<string[]>()
-
-/** Small facts about the store itself: the sealing key's check, the last good Forgejo version. */
-export const facts = sqliteTable('facts', {
-  name: text('name').primaryKey(),
-  value: text('value').notNull(),
-  updatedAt: integer('updated_at').notNull(),
-})
 
 /** A Forgejo user, keyed by the userinfo `sub`; the login may be renamed. */
 export const accounts = sqliteTable('accounts', {
@@ -25,11 +14,13 @@ export const accounts = sqliteTable('accounts', {
   lastLoginAt: integer('last_login_at').notNull(),
 })
 
+/** A column that goes with its account. */
+export const ofAccount = () =>
+  text('account_id').references(() => accounts.id, { onDelete: 'cascade' })
+
 /** The one upstream credential of an account. */
 export const vaults = sqliteTable('vaults', {
-  accountId: text('account_id')
-    .primaryKey()
-    .references(() => accounts.id, { onDelete: 'cascade' }),
+  accountId: ofAccount().primaryKey(),
   /** JSON {accessToken, refreshToken}; null once dead. */
   sealedPair: sealed('sealed_pair'),
   /** Counts stored pairs; a reader with an older number holds an older token. */
@@ -85,9 +76,7 @@ export const grants = sqliteTable(
   'grants',
   {
     id: text('id').primaryKey(),
-    accountId: text('account_id')
-      .notNull()
-      .references(() => accounts.id, { onDelete: 'cascade' }),
+    accountId: ofAccount().notNull(),
     clientId: text('client_id')
       .notNull()
       .references(() => clients.id, { onDelete: 'cascade' }),
@@ -121,6 +110,10 @@ export const families = sqliteTable(
   (t) => [index('families_grant').on(t.grantId)],
 )
 
+/** A column that goes with its family. */
+export const ofFamily = () =>
+  text('family_id').references(() => families.id, { onDelete: 'cascade' })
+
 /** An authorization in progress: from /oauth/authorize until Forgejo sends the browser back. */
 export const logins = sqliteTable(
   'logins',
@@ -148,9 +141,7 @@ export const codes = sqliteTable(
   'codes',
   {
     codeHash: hash('code_hash').primaryKey(),
-    familyId: text('family_id')
-      .notNull()
-      .references(() => families.id, { onDelete: 'cascade' }),
+    familyId: ofFamily().notNull(),
     clientId: text('client_id').notNull(),
     redirectUri: text('redirect_uri').notNull(),
     codeChallenge: text('code_challenge').notNull(),
@@ -166,9 +157,7 @@ export const accessTokens = sqliteTable(
   'access_tokens',
   {
     tokenHash: hash('token_hash').primaryKey(),
-    familyId: text('family_id')
-      .notNull()
-      .references(() => families.id, { onDelete: 'cascade' }),
+    familyId: ofFamily().notNull(),
     createdAt: integer('created_at').notNull(),
     expiresAt: integer('expires_at').notNull(),
     /** When it was first presented: its predecessor's grace ends then. */
@@ -185,9 +174,7 @@ export const refreshTokens = sqliteTable(
   'refresh_tokens',
   {
     tokenHash: hash('token_hash').primaryKey(),
-    familyId: text('family_id')
-      .notNull()
-      .references(() => families.id, { onDelete: 'cascade' }),
+    familyId: ofFamily().notNull(),
     createdAt: integer('created_at').notNull(),
     expiresAt: integer('expires_at').notNull(),
     presentedAt: integer('presented_at'),
@@ -201,94 +188,4 @@ export const refreshTokens = sqliteTable(
     index('refresh_tokens_family').on(t.familyId),
     index('refresh_tokens_expiry').on(t.expiresAt),
   ],
-)
-
-/** Legacy-era MCP sessions. A session is a row; its child is a cache. */
-export const sessions = sqliteTable(
-  'sessions',
-  {
-    idHash: hash('id_hash').primaryKey(),
-    accountId: text('account_id')
-      .notNull()
-      .references(() => accounts.id, { onDelete: 'cascade' }),
-    clientId: text('client_id').notNull(),
-    familyId: text('family_id')
-      .notNull()
-      .references(() => families.id, { onDelete: 'cascade' }),
-    protocolVersion: text('protocol_version').notNull(),
-    /** The client's `initialize` params, JSON text as rebuilt for the child. */
-    initializeParams: text('initialize_params').notNull(),
-    /** The child's answer to it, JSON text: a woken child is held against it. */
-    initializeResult: text('initialize_result').notNull(),
-    /** Whether the client said notifications/initialized. */
-    initialized: integer('initialized', { mode: 'boolean' }).notNull().default(false),
-    logLevel: text('log_level'),
-    subscriptions: list('subscriptions').notNull(),
-    /** The next event stream's number: event ids rise across restarts. */
-    nextStream: integer('next_stream').notNull().default(1),
-    createdAt: integer('created_at').notNull(),
-    lastUsedAt: integer('last_used_at').notNull(),
-    /** Requests served after `initialize`. */
-    calls: integer('calls').notNull().default(0),
-    closeRequestedAt: integer('close_requested_at'),
-    endedAt: integer('ended_at'),
-    endReason: text('end_reason'),
-  },
-  (t) => [
-    index('sessions_owner').on(t.accountId, t.clientId),
-    index('sessions_family').on(t.familyId),
-    index('sessions_last_used').on(t.lastUsedAt),
-  ],
-)
-
-/** Event streams that are open now, so that one resumed after a restart gets an answer or its own error. */
-export const exchanges = sqliteTable(
-  'exchanges',
-  {
-    sessionHash: hash('session_hash')
-      .notNull()
-      .references(() => sessions.idHash, { onDelete: 'cascade' }),
-    stream: integer('stream').notNull(),
-    /** The JSON-RPC id as the client wrote it; null for a GET stream. */
-    requestId: text('request_id'),
-    openedAt: integer('opened_at').notNull(),
-  },
-  (t) => [primaryKey({ columns: [t.sessionHash, t.stream] })],
-)
-
-/** Children running now: a predecessor's orphans are known by pid and kernel start time together. */
-export const children = sqliteTable('children', {
-  pid: integer('pid').primaryKey(),
-  /** Field 22 of /proc/<pid>/stat, in clock ticks since boot, with the boot id before it. */
-  startTime: text('start_time').notNull(),
-  accountId: text('account_id').notNull(),
-  sessionHash: hash('session_hash'),
-  startedAt: integer('started_at').notNull(),
-})
-
-/** Browsers signed in to /connections. */
-export const pageSessions = sqliteTable('page_sessions', {
-  idHash: hash('id_hash').primaryKey(),
-  accountId: text('account_id')
-    .notNull()
-    .references(() => accounts.id, { onDelete: 'cascade' }),
-  createdAt: integer('created_at').notNull(),
-  expiresAt: integer('expires_at').notNull(),
-})
-
-/** What happened, to whom and why; kept 90 days. */
-export const audit = sqliteTable(
-  'audit',
-  {
-    id: integer('id').primaryKey({ autoIncrement: true }),
-    at: integer('at').notNull(),
-    event: text('event').notNull(),
-    accountId: text('account_id'),
-    clientId: text('client_id'),
-    familyId: text('family_id'),
-    sessionHash: hash('session_hash'),
-    /** Why, in words; never a secret. */
-    reason: text('reason'),
-  },
-  (t) => [index('audit_at').on(t.at), index('audit_account').on(t.accountId, t.at)],
 )

@@ -5,6 +5,7 @@ import {
   desc,
   eq,
   getTableColumns,
+  inArray,
   isNotNull,
   isNull,
   lt,
@@ -13,8 +14,9 @@ import {
   sql,
 } from 'drizzle-orm'
 import type { TokenHash } from '../crypto.ts'
-import type { Db } from './open.ts'
-import { clients, families, grants, sessions } from './schema.ts'
+import type { Db } from './db.ts'
+import { clients, families, grants } from './schema.ts'
+import { sessions } from './schema-running.ts'
 
 export type SessionRow = typeof sessions.$inferSelect
 
@@ -71,6 +73,15 @@ export function sessionStore(db: Db) {
       .where(and(where, isNull(sessions.endedAt)))
       .all()
       .map((row) => row.idHash)
+
+  const revokedFamilies = db
+    .select({ id: families.id })
+    .from(families)
+    .innerJoin(grants, eq(grants.id, families.grantId))
+    .innerJoin(clients, eq(clients.id, grants.clientId))
+    .where(
+      or(isNotNull(families.revokedAt), isNotNull(grants.revokedAt), isNotNull(clients.revokedAt)),
+    )
 
   return {
     /** Adds a session made and last used at `now` (epoch ms). Throws SQLiteError when its family is gone. */
@@ -132,29 +143,15 @@ export function sessionStore(db: Db) {
     closing(): Closing[] {
       const version = dataVersion()
       if (version === seenVersion) return []
-      const rows = db
-        .select({ idHash: sessions.idHash, closeRequestedAt: sessions.closeRequestedAt })
-        .from(sessions)
-        .innerJoin(families, eq(families.id, sessions.familyId))
-        .innerJoin(grants, eq(grants.id, families.grantId))
-        .innerJoin(clients, eq(clients.id, grants.clientId))
-        .where(
-          and(
-            isNull(sessions.endedAt),
-            or(
-              isNotNull(sessions.closeRequestedAt),
-              isNotNull(families.revokedAt),
-              isNotNull(grants.revokedAt),
-              isNotNull(clients.revokedAt),
-            ),
-          ),
-        )
-        .all()
-      if (rows.length === 0) seenVersion = version
-      return rows.map((row) => ({
-        idHash: row.idHash,
-        cause: row.closeRequestedAt === null ? 'revoked' : 'operator',
-      }))
+      const asked = living(isNotNull(sessions.closeRequestedAt))
+      const revoked = living(inArray(sessions.familyId, revokedFamilies))
+      if (asked.length + revoked.length === 0) seenVersion = version
+      return [
+        ...asked.map((hash): Closing => ({ idHash: hash, cause: 'operator' })),
+        ...revoked
+          .filter((hash) => !asked.includes(hash))
+          .map((hash): Closing => ({ idHash: hash, cause: 'revoked' })),
+      ]
     },
 
     /** Living sessions last used before `before` (epoch ms), the longest unused first, at most `limit`. */
@@ -191,8 +188,14 @@ export function sessionStore(db: Db) {
 
     /** How many sessions live, asleep or awake. */
     count(): number {
-      const row = db.select({ n: count() }).from(sessions).where(isNull(sessions.endedAt)).get()
-      return row?.n ?? 0
+      const all = db.select({ n: count() }).from(sessions).get()?.n ?? 0
+      // Counted apart, because there is an index of the ended ones: the living are many.
+      const ended = db
+        .select({ n: count() })
+        .from(sessions)
+        .where(isNotNull(sessions.endedAt))
+        .get()
+      return all - (ended?.n ?? 0)
     },
 
     /** Deletes what ended before `before` (epoch ms); returns how many rows went. */

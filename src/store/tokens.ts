@@ -1,7 +1,7 @@
 import { and, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm'
 import type { Sealed, TokenHash } from '../crypto.ts'
+import type { Db } from './db.ts'
 import { type Standing, standing } from './families.ts'
-import type { Db } from './open.ts'
 import {
   accessTokens,
   accounts,

@@ -1,6 +1,6 @@
 import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import type { Sealed, TokenHash } from '../crypto.ts'
-import type { Db } from './open.ts'
+import type { Db } from './db.ts'
 import { logins, vaults } from './schema.ts'
 
 export type VaultRow = typeof vaults.$inferSelect
