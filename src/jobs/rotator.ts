@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import { eachLimited } from '../oauth/limited.ts'
 import type { Vault } from '../oauth/vault.ts'
@@ -9,6 +10,7 @@ export interface RotatorDeps {
   vault: Pick<Vault, 'due' | 'peek' | 'renew' | 'adoptStranded'>
   /** Accounts with running children. */
   active(): ReadonlySet<string>
+  clock: Clock
   log: Log
 }
 
@@ -16,7 +18,7 @@ export interface RotatorDeps {
  * Renews the Forgejo tokens that are about to end, and takes in what interrupted logins left. A failure is the
  * vault's to record and to space out; one account's never keeps another waiting.
  */
-export function createRotator({ vault, active, log }: RotatorDeps): {
+export function createRotator({ vault, active, clock, log }: RotatorDeps): {
   runOnce(now: number): Promise<void>
 } {
   return {
@@ -32,6 +34,8 @@ export function createRotator({ vault, active, log }: RotatorDeps): {
         if (credential.kind === 'later')
           log.debug('not renewed', { account_id: accountId, why: credential.reason })
       })
+      if (due.length > 0)
+        log.debug('forgejo tokens renewed', { due: due.length, took_ms: clock.now() - now })
     },
   }
 }
