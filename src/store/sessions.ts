@@ -61,7 +61,7 @@ export function sessionStore(db: Db) {
     .where(eq(sessions.idHash, idHash))
     .prepare()
 
-  /** Counts what other connections committed; -1 makes the next look a thorough one. */
+  /** Changes when another connection commits (SQLite, PRAGMA data_version). */
   let seenVersion: number | undefined = -1
   const dataVersion = (): number | undefined =>
     db.all<{ data_version: number }>(sql`PRAGMA data_version`)[0]?.data_version
@@ -125,7 +125,6 @@ export function sessionStore(db: Db) {
 
     /** Asks the running broker to end a session; false when it has ended or never was. */
     requestClose(now: number, hash: TokenHash): boolean {
-      seenVersion = -1
       return (
         db
           .update(sessions)
@@ -137,21 +136,18 @@ export function sessionStore(db: Db) {
     },
 
     /**
-     * The living sessions that were asked to close, or whose family, grant or client was revoked. Costs next to
-     * nothing while no other process has written since the last look that found none.
+     * The living sessions that were asked to close, and those whose family, grant or client another process revoked
+     * since the last look. Cheap enough for every second.
      */
     closing(): Closing[] {
-      const version = dataVersion()
-      if (version === seenVersion) return []
       const asked = living(isNotNull(sessions.closeRequestedAt))
-      const revoked = living(inArray(sessions.familyId, revokedFamilies))
-      if (asked.length + revoked.length === 0) seenVersion = version
-      return [
-        ...asked.map((hash): Closing => ({ idHash: hash, cause: 'operator' })),
-        ...revoked
-          .filter((hash) => !asked.includes(hash))
-          .map((hash): Closing => ({ idHash: hash, cause: 'revoked' })),
-      ]
+      const closing = asked.map((hash): Closing => ({ idHash: hash, cause: 'operator' }))
+      const version = dataVersion()
+      if (version === seenVersion) return closing
+      for (const idHash of living(inArray(sessions.familyId, revokedFamilies)))
+        if (!asked.includes(idHash)) closing.push({ idHash, cause: 'revoked' })
+      seenVersion = version
+      return closing
     },
 
     /** Living sessions last used before `before` (epoch ms), the longest unused first, at most `limit`. */
