@@ -1,6 +1,6 @@
 import { gunzipSync, inflateSync } from 'node:zlib'
 import { err, ok, type Result } from '../result.ts'
-import { holdBody, streamBody } from './bodies.ts'
+import { dropBody, holdBody, streamBody } from './bodies.ts'
 import type { Context, Judged } from './context.ts'
 import type { Flight } from './flight.ts'
 import { reasonFor } from './forward.ts'
@@ -33,7 +33,7 @@ export async function answer(
   context.metrics.relayed.inc({ class: `${Math.floor(status / 100)}xx` })
   const headers = responseHeaders(response.headers, bases)
   const without = async <T>(value: T): Promise<T> => {
-    await response.body?.cancel()
+    await dropBody(response)
     flight.land()
     return value
   }
@@ -58,8 +58,6 @@ export async function answer(
   if (target.kind === 'listing' && status < 300)
     return listingAnswer(flight, response, headers, bases.relay)
   const body = streamBody(flight, response.body, isRead(request.method) ? 'abort' : 'drain')
-  // The child may have gone while Forgejo was busy; nobody would ever pull the body.
-  if (request.signal.aborted) await body.cancel()
   return ok(new Response(body, { status, headers }))
 }
 
@@ -74,9 +72,7 @@ async function listingAnswer(
   if (!held) return err(reasonFor(flight))
   if (held.cut)
     return err({ status: 502, message: "Forgejo's list of attachments is longer than 1 MiB" })
-  const encoding = response.headers.get('content-encoding') ?? 'identity'
-  const text = new TextDecoder().decode(held.bytes)
-  const rewritten = encoding === 'identity' ? rewriteListing(text, relay) : undefined
+  const rewritten = rewriteListing(new TextDecoder().decode(held.bytes), relay)
   if (rewritten === undefined)
     return err({ status: 502, message: "Forgejo's list of attachments is not JSON" })
   return ok(new Response(rewritten, { status: response.status, headers }))

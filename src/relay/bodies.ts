@@ -48,6 +48,11 @@ export function streamBody(
   )
 }
 
+/** Lets go of a body that nobody wants; one that broke off already is no matter. */
+export async function dropBody(response: Response): Promise<void> {
+  await response.body?.cancel().catch(() => {})
+}
+
 export interface Held {
   bytes: Uint8Array<ArrayBuffer>
   /** The body was longer than the cap: these are its first bytes. */

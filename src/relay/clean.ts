@@ -22,7 +22,7 @@ export function createCleaner(relay: string, forgejoUrl: string) {
     if (!masked.includes(authority)) return masked
     return masked.replace(relayUrl, (_, encoded: string | undefined) => {
       const original = encoded === undefined ? undefined : unwrap(encoded)
-      if (original) return safeUrl(Buffer.from(encoded ?? '', 'base64url').toString('utf8'))
+      if (original !== undefined) return safeUrl(original)
       return encoded === undefined ? forgejoUrl : `${forgejoUrl}/_/${encoded}`
     })
   }

@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '../result.ts'
 import { answer } from './answer.ts'
-import { holdBody } from './bodies.ts'
+import { dropBody, holdBody } from './bodies.ts'
 import type { Context, Judged } from './context.ts'
 import type { Flight } from './flight.ts'
 import { forward, reasonFor } from './forward.ts'
@@ -69,7 +69,7 @@ async function askOnce(
   await holdBody(flight, probed.value.response, MAX_VERSION_BYTES)
   const sent = await send(context, flight, judged, probed.value.token, stream)
   if (!sent.ok || sent.value.status !== 401) return sent
-  await sent.value.body?.cancel()
+  await dropBody(sent.value)
   const next = await tokenAfter(context.vault, accountId, probed.value.token)
   return err(next.ok ? credentialLater(1_000) : next.error)
 }

@@ -1,5 +1,6 @@
 import type { Credential } from '../oauth/credential.ts'
 import { err, ok, type Result } from '../result.ts'
+import { dropBody } from './bodies.ts'
 import { credentialLater, LOGIN_AGAIN, type Refusal } from './refusals.ts'
 
 /** What the relay asks of the vault. */
@@ -54,7 +55,7 @@ export async function withToken(
     const response = await attempt(token.value)
     if (!response.ok) return response
     if (response.value.status !== 401) return ok({ response: response.value, token: token.value })
-    await response.value.body?.cancel()
+    await dropBody(response.value)
     if (attempts === 0) token = await tokenAfter(vault, accountId, token.value)
   }
   return err(LOGIN_AGAIN)

@@ -21,8 +21,10 @@ const DOWNLOADS = [
   `/${SEGMENT}/${SEGMENT}/releases/download/${SEGMENT}/${SEGMENT}`,
 ]
 const DOWNLOAD = new RegExp(`^(?:${DOWNLOADS.join('|')})$`)
-/** API routes whose answers name `browser_download_url`s that a child goes on to fetch. */
-const LISTING = /^\/api\/v1\/+repos\/.*\/assets(?:\/+\d+)?\/*$/
+/** API routes whose answers name `browser_download_url`s that a child goes on to fetch; slashes may be doubled. */
+const LISTING = new RegExp(
+  `^/api/v1/+repos/+${SEGMENT}/+${SEGMENT}/+(?:issues/+(?:comments/+)?|releases/+)${SEGMENT}/+assets(?:/+${SEGMENT})?/*$`,
+)
 /** A segment of one or two dots once something behind us decodes `%2e`, `%2f` or `%5c`. */
 const HIDDEN_DOTS = /(?:^|\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|$)/i
 const WRAPPED = /^\/_\/([A-Za-z0-9_-]+)$/
@@ -38,9 +40,9 @@ export function judge(method: string, url: URL, bases: Bases): Result<Target, Re
   const wrapped = WRAPPED.exec(url.pathname)
   if (!wrapped) return judgePath(method, url.pathname, url.search)
   if (!isRead(method)) return err(NOT_FOUND)
-  const original = unwrap(wrapped[1] ?? '')
-  const path = original && bases.below(original)
+  const original = parseUrl(unwrap(wrapped[1] ?? '') ?? '')
   if (!original) return err(NOT_FOUND)
+  const path = bases.below(original)
   if (path === undefined) return err(foreign(original))
   const below = new URL(bases.relay + path)
   return judgePath(method, below.pathname, below.search)
@@ -64,11 +66,10 @@ function judgePath(method: string, pathname: string, search: string): Result<Tar
 export const wrap = (original: string, relay: string): string =>
   `${relay}/_/${Buffer.from(original).toString('base64url')}`
 
-/** The URL inside the last part of a wrapped one; undefined when it is no canonical base64url of an absolute URL. */
-export function unwrap(encoded: string): URL | undefined {
-  const bytes = Buffer.from(encoded, 'base64url')
-  if (bytes.toString('base64url') !== encoded) return undefined
-  return parseUrl(bytes.toString('utf8'))
+/** What stands in the last part of a wrapped URL; undefined when that is no absolute URL. */
+export function unwrap(encoded: string): string | undefined {
+  const text = Buffer.from(encoded, 'base64url').toString('utf8')
+  return URL.canParse(text) ? text : undefined
 }
 
 /** The refusal for a URL that is not Forgejo's: it names the host, so that the operator knows what was in the way. */

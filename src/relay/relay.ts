@@ -70,16 +70,6 @@ export function startRelay(deps: RelayDeps): Relay {
   const issuer = () => deps.issuer?.()
   const relay = `http://127.0.0.1:${port}`
   const bases = createBases({ relay, forgejoUrl, forgejoInternalUrl, issuer })
-  let warned = false
-  const warnOfIssuer = () => {
-    const base = issuer()?.replace(/\/+$/, '')
-    if (warned || !base || base === forgejoUrl || base === forgejoInternalUrl) return
-    warned = true
-    log.warn('forgejo calls itself by another url than the configured one', {
-      issuer: base,
-      forgejo_url: forgejoUrl,
-    })
-  }
   const context: Context = {
     config,
     vault,
@@ -106,14 +96,15 @@ export function startRelay(deps: RelayDeps): Relay {
     port,
     async open(request) {
       if (stopping) return err({ kind: 'later', reason: STOPPING.message })
-      warnOfIssuer()
       return openAccess({ bases, vault, passes, version, clean }, request)
     },
     lease: (credential, lease) => passes.lease(credential, lease),
     unlease: (credential) => passes.unlease(credential),
     stop() {
       stopping ??= (async () => {
-        await Promise.all([server.stop(true), context.flights.stop(config.shutdownGraceMs)])
+        const landed = context.flights.stop(config.shutdownGraceMs)
+        await server.stop(true)
+        await landed
       })()
       return stopping
     },

@@ -33,6 +33,10 @@ export function createService(deps: ServiceDeps): (request: Request) => Promise<
     })
     if (result.ok) return result.value
     context.metrics.relayed.inc({ class: 'refused' })
+    log.debug('relay refused a request', {
+      status: result.error.status,
+      reason: result.error.message,
+    })
     return renderRefusal(result.error, context.bases.forgejo)
   }
 }

@@ -15,6 +15,26 @@ test('a read whose child hangs up is aborted upstream', async () => {
   expect(await asked).toBe('aborted')
 })
 
+test('a read whose child hangs up in the middle of the body is aborted upstream', async () => {
+  await using b = bench(
+    () =>
+      new Response(
+        (async function* () {
+          for (;;) {
+            yield new Uint8Array(65_536)
+            await Bun.sleep(1)
+          }
+        })(),
+      ),
+  )
+  const reader = (await b.ask(await b.child(), '/attachments/0d0e')).body?.getReader()
+  await reader?.read()
+  await reader?.cancel()
+  await b.seen[0]?.gone
+  await b.clock.settle()
+  expect(b.clock.pending).toBe(0)
+})
+
 test('a read whose pass dies is aborted upstream', async () => {
   await using b = bench(never)
   const child = await b.child()
@@ -60,7 +80,7 @@ test('the answer to a write is read to its end although its child left in the mi
   b.handler = () =>
     new Response(
       (async function* () {
-        for (let n = 0; n < 100; n++) yield new Uint8Array(65_536)
+        for (let n = 0; n < 500; n++) yield new Uint8Array(65_536)
         finished.resolve()
       })(),
     )

@@ -58,7 +58,6 @@ export interface Bench extends AsyncDisposable {
   vault: FakeVault
   seen: Seen[]
   audits: RelayAudit[]
-  warnings: string[]
   fact: { value: string | undefined; writes: number }
   /** The live grant: undefined scopes mean it is gone. */
   grant: { scopes: readonly string[] | undefined }
@@ -118,7 +117,6 @@ export function bench(handler: Handler = () => undefined, options: Options = {})
   }
   const fact = { value: 'version' in options ? options.version : VERSION, writes: 0 }
   const audits: RelayAudit[] = []
-  const warnings: string[] = []
   const grant: Bench['grant'] = { scopes: ALL_SCOPES }
   const deps: RelayDeps = {
     config: {
@@ -138,13 +136,14 @@ export function bench(handler: Handler = () => undefined, options: Options = {})
       },
       async rejected(_, token) {
         vault.calls.push(`rejected ${token}`)
+        await vault.onRenew?.()
         vault.current = vault.next
         return vault.current
       },
       secrets: () => vault.secretsOf,
     },
     clock,
-    log: { ...silentLog, warn: (event) => warnings.push(event) },
+    log: silentLog,
     metrics: createMetrics(),
     facts: {
       get: () => fact.value,
@@ -170,7 +169,6 @@ export function bench(handler: Handler = () => undefined, options: Options = {})
     vault,
     seen,
     audits,
-    warnings,
     fact,
     grant,
     handler,

@@ -40,6 +40,13 @@ test('a 401 is healed by one renewal and a repeat, body and all, for every metho
   }
 })
 
+test('the time of a renewal is not held against Forgejo', async () => {
+  await using b = bench(accepting('token-two'))
+  const child = await b.child()
+  b.vault.onRenew = () => b.clock.advance(61_000)
+  expect((await b.ask(child, '/api/v1/user')).status).toBe(200)
+})
+
 test('when the token changed meanwhile the current one is tried and nothing is renewed', async () => {
   await using b = bench()
   const child = await b.child()

@@ -43,6 +43,7 @@ test('a place that comes free goes to who waits longest and may have it', async 
   left.get('account 1')?.[1]?.()
   await clock.settle()
   expect(admitted).toEqual(['second', 'third'])
+  expect(clock.pending).toBe(1)
   await clock.advance(5_000)
   expect(admitted).toHaveLength(2)
   expect(clock.pending).toBe(0)

@@ -29,6 +29,11 @@ describe('what may be forwarded', () => {
     '/a/b/releases/download/v1%2F2/x.zip': 'download /a/b/releases/download/v1%2F2/x.zip',
     '/api/v1/repos/a/b/issues/1/assets': 'listing /api/v1/repos/a/b/issues/1/assets',
     '/api/v1/repos/a/b/releases/3/assets/4': 'listing /api/v1/repos/a/b/releases/3/assets/4',
+    '/api/v1/repos/a/b/issues/comments/3/assets':
+      'listing /api/v1/repos/a/b/issues/comments/3/assets',
+    '/api/v1//repos/a/b//issues/1/assets/': 'listing /api/v1//repos/a/b//issues/1/assets/',
+    '/api/v1/repos/a/b/contents/src/assets': 'api /api/v1/repos/a/b/contents/src/assets',
+    '/api/v1/repos/a/b/raw/issues/1/assets': 'api /api/v1/repos/a/b/raw/issues/1/assets',
     '/': '404',
     '/api/v1': '404',
     '/api/swagger': '404',
@@ -126,9 +131,10 @@ describe('a wrapped URL', () => {
     expect(wrapped('https://forge.example/git//evil.example/attachments/0d0e')).toBe('404')
     expect(wrapped('https://forge.example/git/api/v1/user?token=x')).toBe('403')
     expect(wrapped('https://forge.example/git/attachments/0d0e', 'POST')).toBe('404')
+    expect(wrapped('https://forge.example/git/api/v1/user', 'POST')).toBe('404')
   })
 
-  test('is refused when it is no canonical encoding of a URL', () => {
+  test('is refused when there is no URL in it', () => {
     expect(outcome('/_/AB')).toBe('404')
     expect(outcome(`/_/${Buffer.from('no url').toString('base64url')}`)).toBe('404')
     expect(outcome('/_/')).toBe('404')

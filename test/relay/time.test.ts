@@ -1,4 +1,7 @@
 import { expect, test } from 'bun:test'
+import { openFlight } from '../../src/relay/flight.ts'
+import { forward } from '../../src/relay/forward.ts'
+import { manualClock } from '../fixtures/clock.ts'
 import { type Bench, bench, until } from './harness.ts'
 
 const never = () => new Promise<Response>(() => {})
@@ -106,7 +109,29 @@ test('when all is done no timer is left', async () => {
   await b.ask(child, '/api/v1/user')
   b.handler = () => new Response(null, { status: 302, headers: { location: 'http://x.example' } })
   await b.ask(child, '/api/v1/user')
+  b.handler = () => new Response(null, { status: 401 })
+  await b.ask(child, '/api/v1/user')
   expect(b.clock.pending).toBe(0)
+})
+
+test('every fetch is told not to follow, not to unpack, and to leave the time to us', async () => {
+  const inits: BunFetchRequestInit[] = []
+  const flight = openFlight(manualClock(), 1_000, () => {})
+  const ask = (method: string) =>
+    forward(
+      async (_, init) => {
+        inits.push(init)
+        return new Response()
+      },
+      flight,
+      { method, url: 'http://127.0.0.1:1/', headers: new Headers(), body: undefined },
+      1_000,
+    )
+  await ask('GET')
+  await ask('POST')
+  const common = { redirect: 'manual', decompress: false, timeout: false }
+  expect(inits[0]).toMatchObject({ ...common, keepalive: true })
+  expect(inits[1]).toMatchObject({ ...common, keepalive: false })
 })
 
 test('stopping ends reads at once and lets a write finish', async () => {
@@ -123,6 +148,31 @@ test('stopping ends reads at once and lets a write finish', async () => {
   expect(await Promise.race([stopped, b.seen[1]?.gone, Bun.sleep(20)])).toBeUndefined()
   go.resolve(new Response('done'))
   expect(await stopped).toBe('stopped')
+  await b[Symbol.asyncDispose]()
+})
+
+test('a version that is being asked for when the relay stops is not waited for', async () => {
+  const b = bench(never)
+  const child = await b.child()
+  await b.ask(child, '/api/v1/version')
+  await until(() => b.seen.length === 1)
+  await b.relay.stop()
+  await b.seen[0]?.gone
+  await b[Symbol.asyncDispose]()
+})
+
+test('what waits for a place when the relay stops is never sent', async () => {
+  const b = bench(never)
+  const child = await b.child()
+  for (let n = 0; n < 16; n++) b.ask(child, '/api/v1/user').catch(() => {})
+  await until(() => b.seen.length === 16)
+  await b.ask(child, '/api/v1/version')
+  b.ask(child, '/api/v1/repos/a/b/issues', post).catch(() => {})
+  await Bun.sleep(20)
+  await b.relay.stop()
+  await b.clock.settle()
+  await Bun.sleep(20)
+  expect(b.seen).toHaveLength(16)
   await b[Symbol.asyncDispose]()
 })
 
