@@ -50,14 +50,14 @@ export interface Calls {
   readonly late: number
 }
 
-/** @param expired called when the deadline of a call passes while its caller waits; refuses the call */
+/** @param expired called when the deadline of an unanswered call passes, whether or not its caller still waits */
 export function createCalls(clock: Clock, timeoutMs: number, expired: (call: Call) => void): Calls {
   const entries = new Map<number, Entry>()
   let lastId = 0
 
   const expire = (entry: Entry): void => {
     entry.late = true
-    if (entry.sink !== undefined) expired(entry)
+    expired(entry)
   }
 
   const answerWithError = (entry: Entry, reason: string, text: string): void => {

@@ -1,7 +1,7 @@
 import { type Cancel, type Clock, SECOND_MS } from '../clock.ts'
 import type { CallSink } from './calls.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
-import { KEEP_ALIVE, KEEP_ALIVE_MS, renderEvent } from './sse.ts'
+import { KEEP_ALIVE_MS, renderEvent, renderKeepAlive } from './sse.ts'
 import type { SessionStreams } from './streams.ts'
 
 /** Silence of the child after which the reply becomes a stream, so that proxies see life. */
@@ -77,7 +77,7 @@ export function openExchange(options: ExchangeOptions): Exchange {
     outbox.push(renderEvent({ id, retryMs: RETRY_MS, ...(primed && { data: '' }) }))
     for (const text of held) write(stream, outbox, text)
     stopTimer = clock.every(KEEP_ALIVE_MS, () => {
-      if (outbox.empty) outbox.push([KEEP_ALIVE])
+      if (outbox.empty) outbox.push(renderKeepAlive())
     })
     reply.resolve({ kind: 'stream', body: outbox.body })
   }

@@ -9,8 +9,11 @@ export const MAX_QUEUED_BYTES = 40 * 1024 * 1024
 /** How long a reader may take nothing while something waits. */
 const STALL_MS = MINUTE_MS
 
-/** What is handed over at a time, in bytes: a slow reader is seen to move. */
+/** The most that is handed over at a time, in bytes: a slow reader is seen to move. */
 const CHUNK_BYTES = 256 * 1024
+
+/** Parts already handed over that may stay at the head of the queue before it is cut. */
+const MAX_SPENT_PARTS = 4096
 
 /** A byte stream with a bounded queue, read at the reader's pace. */
 export interface Outbox {
@@ -30,6 +33,7 @@ export interface Outbox {
  */
 export function createOutbox(clock: Clock, lost: () => void, maxBytes = MAX_QUEUED_BYTES): Outbox {
   let queue: Uint8Array[] = []
+  let head = 0
   let queuedBytes = 0
   let ended = false
   let over = false
@@ -40,6 +44,7 @@ export function createOutbox(clock: Clock, lost: () => void, maxBytes = MAX_QUEU
   const settle = (): void => {
     over = true
     queue = []
+    head = 0
     queuedBytes = 0
     stallTimer()
     wake?.()
@@ -57,14 +62,27 @@ export function createOutbox(clock: Clock, lost: () => void, maxBytes = MAX_QUEU
     if (queuedBytes > 0) stallTimer = clock.after(STALL_MS, drop)
   }
 
+  /** The next bytes: small parts together, a large one in slices. */
+  const take = (): Uint8Array => {
+    const parts: Uint8Array[] = []
+    let room = CHUNK_BYTES
+    for (let part = queue[head]; part !== undefined && room > 0; part = queue[head]) {
+      parts.push(part.subarray(0, room))
+      if (part.length > room) queue[head] = part.subarray(room)
+      else head++
+      room -= Math.min(part.length, room)
+    }
+    if (head === queue.length || head > MAX_SPENT_PARTS) {
+      queue = queue.slice(head)
+      head = 0
+    }
+    queuedBytes -= CHUNK_BYTES - room
+    return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)
+  }
+
   const deliver = (to: ReadableStreamDefaultController<Uint8Array>): void => {
-    const [first] = queue
-    if (first !== undefined) {
-      const chunk = first.subarray(0, CHUNK_BYTES)
-      if (chunk.length === first.length) queue.shift()
-      else queue[0] = first.subarray(CHUNK_BYTES)
-      queuedBytes -= chunk.length
-      to.enqueue(chunk)
+    if (queuedBytes > 0) {
+      to.enqueue(take())
       watch()
     } else if (ended) {
       settle()
@@ -78,7 +96,7 @@ export function createOutbox(clock: Clock, lost: () => void, maxBytes = MAX_QUEU
         controller = given
       },
       async pull(given) {
-        while (queue.length === 0 && !ended && !over) {
+        while (queuedBytes === 0 && !ended && !over) {
           await new Promise<void>((resolve) => {
             wake = resolve
           })

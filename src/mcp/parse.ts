@@ -5,8 +5,8 @@ import { MESSAGE_MEMBERS, META_MEMBERS, PARAM_MEMBERS } from './methods.ts'
 import { ambiguity, type Names } from './names.ts'
 import type { ClientMessage, Params } from './rpc.ts'
 import {
-  deeperThan,
   elements,
+  exceeds,
   isObjectAt,
   type Member,
   members,
@@ -21,8 +21,11 @@ export interface ParseFailure {
   idText?: string
 }
 
-/** Arrays and objects inside one another. Go stops at 10,000; no tool's arguments come near this. */
-const MAX_DEPTH = 128
+/**
+ * Arrays and objects inside one another, and separators in all. No tool's arguments come near either; the second
+ * bounds the time that a body of the largest size takes.
+ */
+const LIMITS = { depth: 128, values: 500_000 }
 /** Messages in one batch (2025-03-26 only). */
 const MAX_BATCH = 64
 /** Members of a message, of its `params` and of its `_meta`. */
@@ -59,11 +62,11 @@ export function parseBody(
   return ok({ messages, batch: true })
 }
 
-/** UTF-8 and JSON, strictly: no byte order mark, no malformed sequence, no nesting without end. */
+/** UTF-8 and JSON, strictly: no byte order mark, no malformed sequence, no structure without end. */
 function decode(body: Uint8Array): { text: string; value: unknown } | undefined {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)
-    return deeperThan(text, MAX_DEPTH) ? undefined : { text, value: parseExact(text) }
+    return exceeds(text, LIMITS) ? undefined : { text, value: parseExact(text) }
   } catch {
     return undefined
   }

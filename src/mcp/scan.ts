@@ -67,11 +67,12 @@ function skipValue(text: string, at: number): number {
 }
 
 /**
- * Whether arrays and objects are nested deeper than `max`. The text need not be valid JSON, so this can
- * stand before any parser that recurses.
+ * Whether arrays and objects are nested deeper than `depth`, or hold more than `values` values in all. The text need
+ * not be valid JSON, so this can stand before any parser that recurses or takes time for each value.
  */
-export function deeperThan(text: string, max: number): boolean {
+export function exceeds(text: string, limits: { depth: number; values: number }): boolean {
   let depth = 0
+  let values = 0
   let i = 0
   while (i < text.length) {
     const code = text.charCodeAt(i)
@@ -80,9 +81,10 @@ export function deeperThan(text: string, max: number): boolean {
       continue
     }
     i++
-    if (code === OPEN_BRACE || code === OPEN_BRACKET) {
-      if (++depth > max) return true
-    } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth--
+    if (code === OPEN_BRACE || code === OPEN_BRACKET) depth++
+    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth--
+    else if (code !== COMMA) continue
+    if (depth > limits.depth || ++values > limits.values) return true
   }
   return false
 }

@@ -9,11 +9,11 @@ export interface SseEvent {
   retryMs?: number
 }
 
-/** The longest that proxies leave a silent stream open is above this. */
+/** How often a silent stream says something: proxies close those that are silent for 30 s and more. */
 export const KEEP_ALIVE_MS = 15_000
 
-/** A comment: keeps proxies from closing the stream, and no client notices it. Takes no id. */
-export const KEEP_ALIVE: Uint8Array = new TextEncoder().encode(': keep-alive\n\n')
+/** A comment: no client notices it, and it takes no id. */
+export const renderKeepAlive = (): Uint8Array[] => [Buffer.from(': keep-alive\n\n')]
 
 /** An event as the bytes of its parts; a large text is encoded once and not copied again. */
 export function renderEvent({ id, event, data, retryMs }: SseEvent): Uint8Array[] {
