@@ -29,6 +29,7 @@ const LISTING = new RegExp(
 const HIDDEN_DOTS = /(?:^|\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|$)/i
 const WRAPPED = /^\/_\/([A-Za-z0-9_-]+)$/
 
+/** Whether a method only reads: such a request may be aborted, and any scope allows it. */
 export const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD'
 
 /**
