@@ -10,7 +10,7 @@ import { createMetrics } from '../../src/metrics.ts'
 import { createVault } from '../../src/oauth/vault.ts'
 import { err, ok, type Result } from '../../src/result.ts'
 import { BROKER_BUSY_MS, openStore } from '../../src/store/open.ts'
-import { manualClock } from '../fixtures/clock.ts'
+import { type ManualClock, manualClock } from '../fixtures/clock.ts'
 
 type PairAnswer = Result<TokenPair, UpstreamFailure>
 
@@ -35,7 +35,7 @@ type Step =
 export interface KitOptions {
   allowedUsers?: string[]
   /** Another Forgejo than the scripted one. */
-  upstream?: Upstream
+  upstream?: (clock: ManualClock) => Upstream
 }
 
 export type VaultKit = ReturnType<typeof createVaultKit>
@@ -126,10 +126,12 @@ export function createVaultKit(options: KitOptions = {}) {
     discovery: async () => ok({ issuer: 'https://forge.example' }),
   }
 
+  const upstream = options.upstream?.(clock) ?? scripted
+
   const open = (keys = [key]) =>
     createVault({
       store,
-      upstream: options.upstream ?? scripted,
+      upstream,
       sealer: createSealer(keys),
       clock,
       log,
