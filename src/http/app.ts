@@ -19,7 +19,7 @@ export function createApp(deps: HttpDeps) {
   return new Elysia({
     name: 'broker',
     strictPath: true,
-    // A public URL may have a short host name: Elysia otherwise looks for the path behind its eleventh character.
+    // A host name may be short: Elysia otherwise looks for the path behind the eleventh character of an http URL.
     handler: { standardHostname: false },
   })
     .onRequest(({ request, server, set }) => {

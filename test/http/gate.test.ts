@@ -43,6 +43,13 @@ describe('the Host header', () => {
     local.close()
   })
 
+  test('may be a short one', async () => {
+    const short = createHttpKit({ config: { publicUrl: 'https://m' } })
+    expect((await short.send('/')).status).toBe(200)
+    expect((await short.send('/mcp')).status).toBe(401)
+    short.close()
+  })
+
   test('is not looked at by health checks', async () => {
     for (const host of ['10.0.0.7:8080', null])
       for (const path of ['/healthz', '/readyz'])

@@ -47,6 +47,20 @@ describe('registration', () => {
   })
 })
 
+test('a body that comes in drops is read no further than the cap', async () => {
+  let drops = 0
+  const body = new ReadableStream({
+    pull(controller) {
+      drops++
+      controller.enqueue(new Uint8Array(8_192).fill(0x20))
+      if (drops === 1_000) controller.close()
+    },
+  })
+  const headers = { 'content-type': 'application/json' }
+  expect((await kit.send('/oauth/register', { method: 'POST', headers, body })).status).toBe(413)
+  expect(drops).toBeLessThan(20)
+})
+
 describe('the token endpoint', () => {
   test('turns a code into tokens', async () => {
     const client = kit.flow.client()

@@ -137,9 +137,9 @@ describe('beyond the cap', () => {
   test('neither the newcomer nor an operator’s client nor a revoked one goes', async () => {
     clients = open(1)
     clients.add({ name: 'by hand', redirectUris: ['https://app.example.org/cb'] })
-    const first = clients.register(named('granted')).client
-    grantSomething(first.id)
-    store.clients.revoke(clock.now(), first.id)
+    const revoked = clients.register(named('revoked')).client
+    store.clients.revoke(clock.now(), revoked.id)
+    grantSomething(clients.register(named('granted')).client.id)
     await clock.advance(1_000)
     clients.register(named('newcomer'))
     expect(
@@ -147,7 +147,7 @@ describe('beyond the cap', () => {
         .list()
         .map(({ name }) => name)
         .sort(),
-    ).toEqual(['by hand', 'granted', 'newcomer'])
+    ).toEqual(['by hand', 'granted', 'newcomer', 'revoked'])
   })
 })
 
