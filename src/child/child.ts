@@ -83,11 +83,11 @@ export function createSpawn(options: SpawnOptions): Spawn {
   const graceMs = options.graceMs ?? DEFAULT_GRACE_MS
 
   return (spec, handlers) => {
-    const process = launch(spec)
-    const { pid } = process
+    const running = launch(spec)
+    const { pid } = running
     const log = options.log.with({ pid })
     const startTime = findStartTime(pid)
-    const input = createInput(process.stdin)
+    const input = createInput(running.stdin)
     let over = false
     let hurried = false
     let stopping: Promise<void> | undefined
@@ -123,14 +123,15 @@ export function createSpawn(options: SpawnOptions): Spawn {
       log.error('child cannot be read', { error })
       signalGroup(pid, 'SIGKILL')
     }
-    const output = read(process.stdout, deaf, (chunk) => {
+    const output = read(running.stdout, deaf, (chunk) => {
+      if (over) return
       splitter.push(chunk)
       tellNoise()
     })
-    const errors = read(process.stderr, deaf, stderr.push)
+    const errors = read(running.stderr, deaf, stderr.push)
 
     async function finish(): Promise<void> {
-      await process.exited
+      await running.exited
       await within(clock, LAST_WORDS_MS, Promise.all([output.done, errors.done]))
       signalGroup(pid, 'SIGKILL')
       over = true
@@ -140,7 +141,7 @@ export function createSpawn(options: SpawnOptions): Spawn {
       if (splitter.end()) noise += 1
       tellNoise()
       stderr.end()
-      const { exitCode: code, signalCode } = process
+      const { exitCode: code, signalCode } = running
       const signal = signalCode === null ? null : String(signalCode)
       tell(() => handlers.exited({ code, signal, stderrTail: stderr.tail() }))
     }

@@ -1,6 +1,6 @@
 import { expect } from 'bun:test'
 import { type Child, type ChildExit, type ChildSpec, createSpawn } from '../../src/child/child.ts'
-import { systemClock } from '../../src/clock.ts'
+import { type Clock, systemClock } from '../../src/clock.ts'
 import type { Log } from '../../src/log.ts'
 import { scriptedBinary } from '../fixtures/binary.ts'
 
@@ -67,7 +67,7 @@ const started: Child[] = []
 export function start(
   behaviour: string[],
   spec: Partial<ChildSpec> = {},
-  options: { graceMs?: number } = {},
+  options: { graceMs?: number; clock?: Clock } = {},
 ): Observed {
   const logged: string[] = []
   const spawn = createSpawn({ clock: systemClock, log: recordingLog(logged), ...options })

@@ -1,11 +1,16 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { findStartTime, sweep } from '../../src/child/orphans.ts'
+import { findStartTime, isAlive, sweep } from '../../src/child/orphans.ts'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { scriptedBinary } from '../fixtures/binary.ts'
 import { gone, runs, start, stopAll } from './harness.ts'
 
-afterEach(stopAll)
+const orphans: { pid: number; startTime: string }[] = []
+
+afterEach(async () => {
+  await stopAll()
+  for (const row of orphans.splice(0)) if (isAlive(row)) process.kill(-row.pid, 'SIGKILL')
+})
 
 /** The machine's clock at twenty times its speed. */
 const hasty: Clock = { ...systemClock, after: (ms, fn) => systemClock.after(ms / 20, fn) }
@@ -31,6 +36,7 @@ async function orphan(behaviour: string[]): Promise<{ pid: number; startTime: st
   const [pid, startTime] = JSON.parse(new TextDecoder().decode(value)) as [number, string]
   broker.kill('SIGKILL')
   await broker.exited
+  orphans.push({ pid, startTime })
   return { pid, startTime }
 }
 
@@ -83,7 +89,9 @@ describe('after a broker was killed', () => {
   })
 
   test('a pid that nobody has, and a zombie, have no start time', async () => {
-    expect(findStartTime(2 ** 22 + 1)).toBe('')
+    const nobody = 2 ** 22 + 1
+    expect(findStartTime(nobody)).toBe('')
+    expect(await sweep([{ pid: nobody, startTime: '' }], hasty)).toEqual([])
     const parent = Bun.spawn(['/bin/sh', '-c', 'sleep 0 & echo $!; exec sleep 60'], {
       stdout: 'pipe',
     })

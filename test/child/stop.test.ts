@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { type Clock, systemClock } from '../../src/clock.ts'
 import { gone, runs, start, stopAll } from './harness.ts'
 
 afterEach(stopAll)
@@ -14,6 +15,13 @@ describe('how a child ends', () => {
     expect(last).toBe('ERROR\tconnection test failed: dial tcp: connection refused')
     expect(seen.exit?.stderrTail).not.toContain('main.go')
     expect(seen.child.send('{}')).toBe(false)
+  })
+
+  test('what its group says shortly after it is gone is still heard', async () => {
+    const patient: Clock = { ...systemClock, after: (ms, fn) => systemClock.after(ms * 20, fn) }
+    const seen = start(['late'], {}, { clock: patient })
+    await seen.child.exited
+    expect(seen.lines).toEqual(['{"late":1}'])
   })
 
   test('one that heeds the end of input gets no signal', async () => {
