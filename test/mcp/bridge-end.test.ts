@@ -128,6 +128,14 @@ describe('when the child fails', () => {
     expect([bridge.inFlight, bridge.stuck, clock.pending]).toEqual([0, 0, 0])
   })
 
+  test('what it asked needs no answer any more', () => {
+    const one = tool()
+    bridge.receive('{"jsonrpc":"2.0","id":1,"method":"roots/list"}')
+    const { id } = JSON.parse(one.said[0] ?? '')
+    bridge.fail('child-died', 'The child process ended')
+    expect(harness.clientAnswer(id)).toBe(false)
+  })
+
   test('a bridge whose child lives on goes on', () => {
     tool()
     bridge.fail('line-too-long', 'too long')

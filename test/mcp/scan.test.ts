@@ -76,6 +76,7 @@ test('splicing changes one value and not a character besides', () => {
   expect(withId(line, '"x"')).toBe(' {"result":{"id":1,"n":12345678901234567890} , "id" : "x" }')
   expect(splice(line, ['result', 'n'], '0')).toBe(' {"result":{"id":1,"n":0} , "id" : 4 }')
   expect(splice(line, ['params', 'n'], '0')).toBe(line)
+  expect(withId('{"id":1,"id":2}', '3')).toBe('{"id":1,"id":3}')
   expect(sourceAt(line, ['result', 'n'])).toBe('12345678901234567890')
   expect(sourceAt(line, ['id', 'n'])).toBeUndefined()
 })
