@@ -44,6 +44,7 @@ export interface ChildOrder {
 
 /** A running child with its bridge; both end together. */
 export interface LiveChild {
+  readonly pid: number
   readonly accountId: string
   /** How many of the account's credentials had come when it was given its own. */
   readonly epoch: number

@@ -4,6 +4,7 @@ import type { Metrics } from '../metrics.ts'
 import type { Store } from '../store/open.ts'
 import type { Book } from './book.ts'
 import type { Faults } from './faults.ts'
+import type { Launcher } from './launch.ts'
 import type { LiveSession } from './session.ts'
 import type { Usage } from './usage.ts'
 
@@ -21,6 +22,7 @@ const MAX_ENDED_AT_ONCE = 500
 
 export interface ReapDeps {
   book: Book
+  launcher: Pick<Launcher, 'alive'>
   faults: Faults
   usage: Usage
   store: Store
@@ -30,7 +32,7 @@ export interface ReapDeps {
 
 /** One round over all sessions at `now` (epoch ms): idle → asleep, hung or outdated → replaced, unused → ended. */
 export function reap(now: number, deps: ReapDeps): void {
-  const { book, config, faults, metrics, store, usage } = deps
+  const { book, config, faults, launcher, metrics, store, usage } = deps
   usage.flush()
   if (config.sessionMaxAgeMs > 0) {
     const unused = store.sessions.disused(now - config.sessionMaxAgeMs + 1, MAX_ENDED_AT_ONCE)
@@ -38,6 +40,9 @@ export function reap(now: number, deps: ReapDeps): void {
   }
   store.sessions.forget(now - ENDED_KEPT_MS)
   faults.forget(now)
+  // The end of a child goes unwritten when a foreign writer holds the store.
+  const pids = new Set([...launcher.alive].map(({ pid }) => pid))
+  for (const { pid } of store.children.list()) if (!pids.has(pid)) store.children.remove(pid)
 
   let awake = 0
   for (const session of [...book.living()]) {

@@ -149,7 +149,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
       for (const seat of book.seats(accountId)) void seat.sleep(DIED_DRAIN_MS)
     },
 
-    reap: (now) => reap(now, { ...deps, book, faults, usage }),
+    reap: (now) => reap(now, { ...deps, book, launcher, faults, usage }),
 
     obey() {
       book.settle()

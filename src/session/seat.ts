@@ -1,6 +1,6 @@
 import { ok, type Result } from '../result.ts'
 import type { StartReason } from './launch.ts'
-import type { LiveChild } from './live.ts'
+import type { LiveChild, StopCause } from './live.ts'
 import { notFound, type Refusal, refuse } from './refusal.ts'
 import { next, type SeatEvent, type SeatState } from './state.ts'
 
@@ -31,10 +31,10 @@ export class Seat {
   #start: Promise<Result<LiveChild, Refusal>> | undefined
   /** The process of the start in progress. */
   #spawned: LiveChild | undefined
-  /** Children that were replaced and finish what is in flight. */
+  /** Children that get no more calls and finish what is in flight. */
   readonly #retired = new Set<LiveChild>()
   /** The end of the child that was put to sleep: the next one starts after it. */
-  #leaving: Promise<void> | undefined
+  #leaving: Promise<void> = Promise.resolve()
   /** Requests between asking for the child and having called it. */
   #waiting = 0
 
@@ -64,8 +64,7 @@ export class Seat {
 
   /** Whether nothing here needs the session to stay in memory. */
   get empty(): boolean {
-    const still = this.#waiting === 0 && this.#retired.size === 0 && !this.#leaving
-    return this.#state.phase === 'asleep' && still
+    return this.#state.phase === 'asleep' && this.#waiting === 0 && this.#retired.size === 0
   }
 
   /** Takes the child that answered the client's own `initialize`. */
@@ -112,12 +111,7 @@ export class Seat {
   async sleep(drainMs = 0): Promise<void> {
     const { current } = this
     const { refused } = this.#go({ event: 'sleep' })
-    if (refused === undefined && current) {
-      const leaving = current.drain(drainMs).then(() => current.stop('slept'))
-      this.#leaving = leaving.finally(() => {
-        this.#leaving = undefined
-      })
-    }
+    if (refused === undefined && current) this.#leaving = this.#retire(current, drainMs, 'slept')
     await this.#leaving
   }
 
@@ -126,7 +120,7 @@ export class Seat {
     const children = this.children
     this.#go({ event: 'close', reason: 'the session has ended' })
     if (this.#spawned) children.push(this.#spawned)
-    await Promise.all([...children.map((child) => child.stop('session-ended')), this.#leaving])
+    await Promise.all(children.map((child) => child.stop('session-ended')))
   }
 
   /** A ready child, or why there is none. */
@@ -166,6 +160,7 @@ export class Seat {
 
   async #run(reason: StartReason): Promise<Result<LiveChild, Refusal>> {
     await this.#leaving
+    if (this.phase === 'closed') return notFound()
     const started = await this.deps.start(reason, (child) => {
       this.#spawned = child
       if (this.#state.phase === 'closed') void child.stop('session-ended')
@@ -189,15 +184,16 @@ export class Seat {
     }
     // Only the child it watches is reported: a predecessor's end finds another one in its place.
     void child.gone.then(() => this.#go({ event: 'exited', child }))
-    if (before.phase === 'replacing') this.#retire(before.child)
+    if (before.phase === 'replacing') void this.#retire(before.child, this.deps.drainMs, 'replaced')
     if ('outdated' in before && before.outdated) this.mend()
     return true
   }
 
-  #retire(child: LiveChild): void {
+  async #retire(child: LiveChild, drainMs: number, cause: StopCause): Promise<void> {
     this.#retired.add(child)
-    const done = child.drain(this.deps.drainMs).then(() => child.stop('replaced'))
-    void done.finally(() => this.#retired.delete(child))
+    await child.drain(drainMs)
+    await child.stop(cause)
+    this.#retired.delete(child)
   }
 
   #go(event: SeatEvent<LiveChild>) {

@@ -80,7 +80,11 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
         access.release()
         order.slot.release()
         done.resolve()
-        store.children.remove(running.pid)
+        try {
+          store.children.remove(running.pid)
+        } catch (error) {
+          log.warn('end of a child could not be written', { pid: running.pid, error })
+        }
       },
     },
   )
@@ -100,6 +104,7 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
   }
 
   return {
+    pid: running.pid,
     accountId,
     epoch: order.epoch,
     get lastUsedAt() {

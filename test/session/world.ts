@@ -64,7 +64,7 @@ export function sink(): CallSink & { messages: string[]; ends: string[]; reply: 
 }
 
 /** Gives every child an access of its own and counts how they are given back. */
-export function fakeAccess() {
+export function fakeAccess(url = 'http://127.0.0.1:1/relay') {
   const opened: { request: AccessRequest; generation: number; released: number }[] = []
   let refusal: AccessRefusal | undefined
   let generation = 1
@@ -75,7 +75,7 @@ export function fakeAccess() {
       opened.push(access)
       const credential = `credential-${access.generation}-${opened.length}`
       return ok({
-        url: 'http://127.0.0.1:1/relay',
+        url,
         credential,
         env: { HTTP_PROXY: 'http://127.0.0.1:1' },
         generation: access.generation,
@@ -98,6 +98,8 @@ export function fakeAccess() {
 }
 
 export interface World {
+  /** Read anew at each restart. */
+  config: { -readonly [K in keyof RegistryDeps['config']]: RegistryDeps['config'][K] }
   registry: Registry
   store: Store
   clock: ManualClock
@@ -140,6 +142,8 @@ export function createWorld(
     spawn?: Spawn
     realTime?: boolean
     log?: Log
+    /** Where children find their Forgejo. */
+    url?: string
   } = {},
 ): World {
   const folder = mkdtempSync(join(tmpdir(), 'fjmcp-session-'))
@@ -150,8 +154,9 @@ export function createWorld(
   const foreign = new Database(path, { strict: true })
   foreign.run('PRAGMA busy_timeout = 5000')
   const spawner = fakeSpawner()
-  const access = fakeAccess()
+  const access = fakeAccess(options.url)
   const metrics = createMetrics()
+  const config = { ...CONFIG, ...options.config }
 
   const user = (name: string, client: string, login: string): Caller => {
     const accountId = `account-${name}`
@@ -187,7 +192,7 @@ export function createWorld(
   const make = () =>
     createRegistry({
       store,
-      config: { ...CONFIG, ...options.config },
+      config,
       clock: time,
       log: options.log ?? silentLog,
       metrics,
@@ -199,6 +204,7 @@ export function createWorld(
     })
 
   const world: World = {
+    config,
     registry: make(),
     store,
     clock,

@@ -1,0 +1,246 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../src/clock.ts'
+import { hashToken } from '../../src/crypto.ts'
+import { rpcNotification } from '../../src/mcp/rpc.ts'
+import { createWorld, INITIALIZE, request, sink, tool, type World } from './world.ts'
+
+let world: World
+beforeEach(() => {
+  world = createWorld()
+})
+afterEach(() => world.close())
+
+/** Whatever is tried with an ended session gets the same answer. */
+const expectEnded = async (id: string, session: Awaited<ReturnType<World['open']>>['session']) => {
+  expect(world.registry.find(world.alice, id)).toEqual({ ok: false, error: 'not-found' })
+  const refused = { ok: false, error: { kind: 'not-found' } }
+  expect(await session.request(world.alice, tool('echo'), sink())).toMatchObject(refused)
+  expect(
+    await session.notify(world.alice, rpcNotification('notifications/initialized')),
+  ).toMatchObject(refused)
+  await world.clock.settle()
+  expect(world.spawner.alive).toEqual([])
+  expect(world.access.held()).toBe(0)
+}
+
+describe('a session ends', () => {
+  test('by DELETE: its calls fail, its child stops, the audit says why', async () => {
+    const { id, session } = await world.open()
+    const open = world.call(session, tool('hang'))
+    await world.clock.settle()
+    world.registry.end(session, 'by the client')
+    expect((await open).error?.data?.reason).toBe('stopped')
+    await expectEnded(id, session)
+    expect(world.audited('session.ended')).toEqual(['deleted: by the client'])
+    expect(world.store.sessions.get(hashToken(id))).toMatchObject({
+      endedAt: world.clock.now(),
+      endReason: 'by the client',
+    })
+  })
+
+  test('once only', async () => {
+    const { id, session } = await world.open()
+    world.registry.end(session, 'first')
+    world.registry.end(session, 'second')
+    expect(world.registry.endSession(hashToken(id), 'third')).toBe(false)
+    expect(world.audited('session.ended')).toEqual(['deleted: first'])
+  })
+
+  test('with the family that opened it, and with no other', async () => {
+    const mine = await world.open()
+    const other = await world.open(world.second)
+    world.registry.endFamily(world.second.familyId, 'token revoked')
+    expect(world.registry.find(world.alice, other.id).ok).toBe(false)
+    expect(world.registry.find(world.alice, mine.id).ok).toBe(true)
+  })
+
+  test('with its account, asleep or awake', async () => {
+    const asleep = await world.open()
+    await world.clock.advance(MINUTE_MS)
+    world.registry.reap(world.clock.now())
+    const awake = await world.open(world.phone)
+    const foreign = await world.open(world.bob)
+    world.registry.endAccount(world.alice.accountId, 'revoked at Forgejo')
+    expect(world.registry.find(world.alice, asleep.id).ok).toBe(false)
+    expect(world.registry.find(world.phone, awake.id).ok).toBe(false)
+    expect(world.registry.find(world.bob, foreign.id).ok).toBe(true)
+    await world.clock.settle()
+    expect(world.spawner.alive).toHaveLength(1)
+  })
+
+  test('while its child is being woken: the child is stopped and the request refused', async () => {
+    const { id, session } = await world.open()
+    world.spawner.last.die()
+    await world.clock.settle()
+    world.spawner.behave({ mute: true })
+    const waiting = session.request(world.alice, tool('echo'), sink())
+    await world.clock.settle()
+    world.registry.end(session, 'by the client')
+    expect(await waiting).toMatchObject({ ok: false, error: { kind: 'not-found' } })
+    await expectEnded(id, session)
+    expect(world.audited('child.start-failed')).toEqual([])
+  })
+
+  test('before it began, when the access is revoked during initialize', async () => {
+    world.spawner.behave({ mute: true })
+    const opening = world.registry.initialize(
+      world.alice,
+      request('initialize', INITIALIZE),
+      sink(),
+    )
+    await world.clock.settle()
+    world.registry.endFamily(world.alice.familyId, 'revoked')
+    expect(await opening).toMatchObject({ ok: false, error: { kind: 'login' } })
+    await world.clock.settle()
+    expect(world.spawner.alive).toEqual([])
+    expect(world.store.sessions.count()).toBe(0)
+  })
+
+  test('in the midst of a hand-over, with both children', async () => {
+    await world.close()
+    world = createWorld({ config: { childCredential: 'token' } })
+    const { id, session } = await world.open()
+    const open = world.call(session, tool('hold'))
+    await world.clock.settle()
+    world.access.renew()
+    world.registry.credentialRenewed(world.alice.accountId)
+    await world.clock.settle()
+    expect(world.spawner.alive).toHaveLength(2)
+    world.registry.end(session, 'by the client')
+    expect((await open).error?.data?.reason).toBe('stopped')
+    await expectEnded(id, session)
+  })
+
+  test('after 30 days without use, asleep or awake, and its row goes a day later', async () => {
+    const { id, session } = await world.open()
+    await world.clock.advance(29 * DAY_MS)
+    world.registry.reap(world.clock.now())
+    expect((await world.call(session, tool('echo'))).result).toBeDefined()
+    await world.clock.advance(30 * DAY_MS)
+    expect(world.registry.find(world.alice, id).ok).toBe(false)
+    world.registry.reap(world.clock.now())
+    await expectEnded(id, session)
+    expect(world.audited('session.ended')).toEqual(['disuse: not used for too long'])
+    await world.clock.advance(DAY_MS + 1)
+    world.registry.reap(world.clock.now())
+    expect(world.store.sessions.get(hashToken(id))).toBeUndefined()
+  })
+
+  test('never by age when the age is 0', async () => {
+    await world.close()
+    world = createWorld({ config: { sessionMaxAgeMs: 0 } })
+    const { id } = await world.open()
+    await world.clock.advance(1_000 * DAY_MS)
+    world.registry.reap(world.clock.now())
+    expect(world.registry.find(world.alice, id).ok).toBe(true)
+  })
+})
+
+describe('another process', () => {
+  test('closes a session by writing it down', async () => {
+    const { id, session } = await world.open()
+    world.registry.obey()
+    world.foreign.run('UPDATE sessions SET close_requested_at = 1')
+    world.registry.obey()
+    await expectEnded(id, session)
+    expect(world.audited('session.ended')).toEqual(['operator: closed by the operator'])
+  })
+
+  test.each([
+    ['family', "UPDATE families SET revoked_at = 1 WHERE id = 'family-alice-laptop'"],
+    ['grant', "UPDATE grants SET revoked_at = 1 WHERE id = 'grant-alice-laptop'"],
+    ['client', "UPDATE clients SET revoked_at = 1 WHERE id = 'laptop'"],
+  ])('that revokes a %s ends its sessions', async (_what, sql) => {
+    const { id, session } = await world.open()
+    const other = await world.open(world.phone)
+    world.registry.obey()
+    world.foreign.run(sql)
+    world.registry.obey()
+    expect(world.registry.find(world.phone, other.id).ok).toBe(true)
+    world.registry.end(other.session, 'done')
+    await expectEnded(id, session)
+    expect(world.audited('session.ended')).toContain('revoked: access was revoked')
+  })
+
+  test('that holds the store delays the writing of an end, not the end', async () => {
+    const { id, session } = await world.open()
+    world.foreign.run('BEGIN IMMEDIATE')
+    world.registry.end(session, 'by the client')
+    await expectEnded(id, session)
+    world.foreign.run('COMMIT')
+    expect(world.audited('session.ended')).toEqual([])
+    world.registry.obey()
+    expect(world.audited('session.ended')).toEqual(['deleted: by the client'])
+    world.registry.reap(world.clock.now())
+    expect(world.store.children.list()).toEqual([])
+  })
+})
+
+describe('the end of the broker', () => {
+  test('waits for calls in flight, refuses new ones and leaves no child', async () => {
+    const { session } = await world.open()
+    const other = await world.open(world.bob)
+    const open = world.call(session, tool('hold'))
+    await world.clock.settle()
+    const stopped = world.registry.stopAll(10 * SECOND_MS)
+    await world.clock.settle()
+    const refused = { ok: false, error: { kind: 'later', retryAfterMs: 1_000 } }
+    expect(await other.session.request(world.bob, tool('echo'), sink())).toMatchObject(refused)
+    expect(
+      await world.registry.initialize(world.alice, request('initialize', INITIALIZE), sink()),
+    ).toMatchObject(refused)
+    await world.clock.advance(5 * SECOND_MS)
+    world.spawner.children[0]?.release()
+    expect((await open).result).toMatchObject({ released: true })
+    await world.clock.advance(SECOND_MS)
+    await stopped
+    expect(world.spawner.alive).toEqual([])
+    expect(world.store.children.list()).toEqual([])
+  })
+
+  test('fails what is still in flight when the grace is over', async () => {
+    const { session } = await world.open()
+    const open = world.call(session, tool('hang'))
+    await world.clock.settle()
+    const stopped = world.registry.stopAll(10 * SECOND_MS)
+    await world.clock.advance(10 * SECOND_MS)
+    expect((await open).error?.data?.reason).toBe('stopped')
+    await stopped
+  })
+
+  test('hurries at the second call', async () => {
+    world.spawner.behave({ deaf: true })
+    const { session } = await world.open()
+    const open = world.call(session, tool('hang'))
+    await world.clock.settle()
+    const stopped = world.registry.stopAll(10 * SECOND_MS)
+    await world.clock.settle()
+    expect(world.spawner.alive).toHaveLength(1)
+    await world.registry.stopAll(10 * SECOND_MS)
+    await stopped
+    expect((await open).error?.data?.reason).toBe('child-died')
+    expect(world.spawner.alive).toEqual([])
+  })
+
+  test('stops a child that is being started', async () => {
+    world.spawner.behave({ mute: true })
+    const opening = world.registry.initialize(
+      world.alice,
+      request('initialize', INITIALIZE),
+      sink(),
+    )
+    await world.clock.settle()
+    const stopped = world.registry.stopAll(SECOND_MS)
+    await world.clock.advance(SECOND_MS)
+    await stopped
+    expect(await opening).toMatchObject({ ok: false, error: { kind: 'later' } })
+    expect(world.spawner.alive).toEqual([])
+  })
+
+  test('leaves every session asleep, not ended', async () => {
+    const { id } = await world.open()
+    await world.registry.stopAll(0)
+    expect(world.restart().find(world.alice, id).ok).toBe(true)
+    expect(world.audited('session.ended')).toEqual([])
+  })
+})

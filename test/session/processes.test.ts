@@ -1,0 +1,126 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { createSpawn, type Spawn } from '../../src/child/child.ts'
+import { findStartTime } from '../../src/child/orphans.ts'
+import { systemClock } from '../../src/clock.ts'
+import { silentLog } from '../../src/log.ts'
+import { everythingBinary, scriptedBinary, standInBinary } from '../fixtures/binary.ts'
+import { createWorld, request, tool, type World } from './world.ts'
+
+const spawn: Spawn = createSpawn({ clock: systemClock, log: silentLog, graceMs: 300 })
+let forgejo: ReturnType<typeof Bun.serve>
+let world: World
+
+beforeAll(() => {
+  forgejo = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    fetch: () => Response.json({ version: '15.0.3' }),
+  })
+})
+afterAll(() => forgejo.stop(true))
+afterEach(() => world.close())
+
+const start = (forgejoMcpBinary: string, more: Parameters<typeof createWorld>[0] = {}) => {
+  world = createWorld({
+    ...more,
+    config: { forgejoMcpBinary, ...more.config },
+    spawn,
+    realTime: true,
+    url: forgejo.url.href,
+  })
+  return world
+}
+
+const pids = () => world.store.children.list().map(({ pid }) => pid)
+const running = () => pids().filter((pid) => findStartTime(pid) !== '')
+
+/** Waits for what another process does; the test's own timeout bounds it. */
+const until = async (holds: () => boolean) => {
+  while (!holds()) await Bun.sleep(5)
+}
+
+describe('real children', () => {
+  test('answer, sleep and wake under one session', async () => {
+    start(standInBinary({ testTools: true }), { config: { sessionIdleTimeoutMs: 1 } })
+    const { session } = await world.open()
+    await world.notify(session, 'notifications/initialized')
+    const first = await world.call(session, tool('test_echo', { n: 1 }))
+    expect(first.result?.content).toEqual([{ type: 'text', text: '{"n":1}' }])
+    const [before] = running()
+    await Bun.sleep(2)
+    world.registry.reap(systemClock.now())
+    await until(() => pids().length === 0)
+    expect(findStartTime(before ?? 0)).toBe('')
+    expect((await world.call(session, tool('test_echo', { n: 2 }))).result).toBeDefined()
+    expect(running()).toHaveLength(1)
+    expect(running()).not.toContain(before ?? 0)
+  })
+
+  test('that are killed fail their calls, and the session goes on', async () => {
+    start(standInBinary({ testTools: true }))
+    const { session } = await world.open()
+    const open = world.call(session, tool('test_hang'))
+    await world.call(session, tool('test_echo'))
+    for (const pid of running()) process.kill(pid, 'SIGKILL')
+    expect((await open).error).toMatchObject({ code: -32603, data: { reason: 'child-died' } })
+    expect((await world.call(session, tool('test_echo'))).result).toBeDefined()
+  })
+
+  test('of a renewed token take over while the old one finishes its call', async () => {
+    start(standInBinary({ testTools: true }), { config: { childCredential: 'token' } })
+    const { session } = await world.open()
+    const [old] = running()
+    const open = world.call(session, tool('test_slow', { ms: 400, text: 'finished' }))
+    world.access.renew()
+    world.registry.credentialRenewed(world.alice.accountId)
+    await until(() => running().length === 2)
+    const during = await world.call(session, tool('test_echo', { n: 1 }))
+    expect(during.result).toBeDefined()
+    expect((await open).result?.content).toEqual([{ type: 'text', text: 'finished' }])
+    await until(() => running().length === 1)
+    expect(running()).not.toContain(old ?? 0)
+  })
+
+  test('that come back with another protocol end the session', async () => {
+    start(standInBinary())
+    const { id } = await world.open()
+    await world.registry.stopAll(0)
+    world.config.forgejoMcpBinary = standInBinary({ protocol: '2024-11-05' })
+    const found = world.restart().find(world.alice, id)
+    if (!found.ok) throw new Error('lost')
+    const refused = await found.value.request(world.alice, request('ping'), {
+      message() {},
+      end() {},
+    })
+    expect(refused).toMatchObject({ ok: false, error: { kind: 'not-found' } })
+    await until(() => pids().length === 0)
+  })
+
+  test('that crash at start are a start failure with their last words', async () => {
+    start(scriptedBinary('crash'))
+    const opened = await world.open().catch((error: Error) => error.message)
+    expect(opened).toContain('start-failed')
+    expect(pids()).toEqual([])
+    expect(world.access.held()).toBe(0)
+  })
+
+  test('that nobody here wrote are served just as well', async () => {
+    start(everythingBinary())
+    const { session } = await world.open()
+    await world.notify(session, 'notifications/initialized')
+    const reply = await world.call(session, tool('echo', { message: 'hello' }))
+    expect(JSON.stringify(reply.result)).toContain('hello')
+  })
+
+  test('all of them are gone when the broker has stopped', async () => {
+    start(standInBinary({ testTools: true }))
+    const sessions = await Promise.all(Array.from({ length: 4 }, () => world.open()))
+    const hung = sessions.map(({ session }) => world.call(session, tool('test_hang')))
+    const all = running()
+    expect(all).toHaveLength(4)
+    await world.registry.stopAll(50)
+    for (const reply of await Promise.all(hung)) expect(reply.error?.data?.reason).toBe('stopped')
+    expect(all.map(findStartTime)).toEqual(['', '', '', ''])
+    expect(pids()).toEqual([])
+  })
+})

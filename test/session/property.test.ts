@@ -1,0 +1,162 @@
+import { expect, test } from 'bun:test'
+import { MINUTE_MS, SECOND_MS } from '../../src/clock.ts'
+import type { Session } from '../../src/session/session.ts'
+import { next, type SeatEvent, type SeatState, type Step } from '../../src/session/state.ts'
+import type { Caller } from '../../src/store/families.ts'
+import { createWorld, type Reply, sink, tool, type World } from './world.ts'
+
+/** Random numbers that a failing seed brings back (mulberry32). */
+function randomness(seed: number) {
+  let state = seed
+  const fraction = () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+  const below = (n: number) => Math.floor(fraction() * n)
+  return { below, pick: <T>(list: readonly T[]): T | undefined => list[below(list.length)] }
+}
+
+test('a seat in whatever order events come: one current child, never one that has ended, closed for good', () => {
+  for (let seed = 0; seed < 300; seed++) {
+    const { below, pick } = randomness(seed)
+    let state: SeatState<number> = { phase: 'asleep' }
+    const over = new Set<number>()
+    let children = 0
+    for (let step = 0; step < 60; step++) {
+      const event = pick<SeatEvent<number>>([
+        { event: 'wake' },
+        { event: 'replace' },
+        { event: 'started', child: ++children },
+        { event: 'start-failed' },
+        { event: 'exited', child: below(children + 1) },
+        { event: 'sleep' },
+        ...(below(40) === 0 ? [{ event: 'close', reason: 'done' } as const] : []),
+      ])
+      if (!event) continue
+      const before: SeatState<number> = state
+      const { state: after, refused }: Step<number> = next(before, event)
+      if (event.event === 'exited') over.add(event.child)
+      if (event.event === 'started' && refused !== undefined) over.add(event.child)
+      if ('child' in after && event.event !== 'started') expect(over.has(after.child)).toBe(false)
+      if (before.phase === 'closed') expect(after).toBe(before)
+      expect(refused === undefined).toBe(after !== before)
+      state = after
+    }
+  }
+})
+
+interface Asked {
+  id: string
+  n: number
+  ends: string[]
+  reply: Reply | undefined
+}
+
+/** One random life of two sessions, each used by a caller with wide and one with narrow scopes. */
+async function live(seed: number): Promise<void> {
+  const { below, pick } = randomness(seed)
+  const world: World = createWorld({ config: { childCredential: 'token', maxSessions: 6 } })
+  const narrow: Caller = { ...world.alice, scopes: ['read:issue'] }
+  const callers = [world.alice, narrow]
+  const living = new Map<string, Session>()
+  const ended: string[] = []
+  const asked: Asked[] = []
+
+  const ask = (name: string) => {
+    const session = pick([...living.values()])
+    const caller = pick(callers)
+    if (!session || !caller) return
+    const one: Asked = { id: `c${asked.length % 3}`, n: asked.length, ends: [], reply: undefined }
+    const answer = sink()
+    const accepted = session.request(caller, tool(name, { n: one.n }, one.id), answer)
+    void answer.reply.then((reply) => {
+      one.reply = reply
+    })
+    void accepted.then(({ ok }) => {
+      if (!ok) return
+      one.ends = answer.ends
+      asked.push(one)
+    })
+  }
+
+  const steps: (() => unknown)[] = [
+    () => ask('echo'),
+    () => ask('echo'),
+    () => ask('echo'),
+    () => ask('hold'),
+    () => ask('hang'),
+    () => pick(world.spawner.alive)?.release(),
+    () => pick(world.spawner.alive)?.die(),
+    () => {
+      world.access.renew()
+      world.registry.credentialRenewed(world.alice.accountId)
+    },
+    () => below(3) === 0 && world.registry.credentialDied(world.alice.accountId),
+    () => world.clock.advance(below(10) * SECOND_MS),
+    async () => {
+      await world.clock.advance(below(20) * MINUTE_MS)
+      world.registry.reap(world.clock.now())
+    },
+    () => world.spawner.behave(below(4) === 0 ? { dies: 'no' } : {}),
+    () => {
+      const [id, session] = pick([...living]) ?? []
+      if (below(4) > 0 || !id || !session) return
+      world.registry.end(session, 'random')
+      living.delete(id)
+      ended.push(id)
+    },
+    () => {
+      if (living.size >= 2) return
+      world.open().then(
+        (opened) => living.set(opened.id, opened.session),
+        () => {},
+      )
+    },
+  ]
+
+  const check = async () => {
+    await world.clock.advance(100)
+    const rows = new Map(world.store.children.list().map((row) => [row.pid, row]))
+    const { alive } = world.spawner
+    expect([...rows.keys()].sort()).toEqual(alive.map(({ pid }) => pid).sort())
+    expect(world.access.held()).toBe(alive.length)
+    const seats = Map.groupBy(alive, ({ pid, spec }) => {
+      const nth = Number(spec.env.FORGEJO_ACCESS_TOKEN?.split('-').at(-1)) - 1
+      return `${rows.get(pid)?.sessionHash} ${world.access.opened[nth]?.request.scopes}`
+    })
+    for (const children of seats.values()) {
+      // Only a child that still owes an answer may stand beside its successor.
+      const predecessors = children.slice(0, -1).filter((child) => !child.stopped)
+      for (const child of predecessors) expect(child.owed).toBeGreaterThan(0)
+    }
+    for (const id of ended) expect(world.registry.find(world.alice, id).ok).toBe(false)
+    for (const id of living.keys()) expect(world.registry.find(world.alice, id).ok).toBe(true)
+    if (living.size === 0) expect(alive).toEqual([])
+  }
+
+  try {
+    for (let step = 0; step < 60; step++) {
+      await steps[below(steps.length)]?.()
+      await check()
+    }
+    await world.clock.settle()
+    await world.registry.stopAll(0)
+    await world.clock.settle()
+    expect(world.spawner.alive).toEqual([])
+    for (const { id, n, ends, reply } of asked) {
+      expect(ends).toHaveLength(1)
+      expect(reply?.id).toBe(id)
+      if (reply?.result && 'said' in reply.result) expect(reply.result.said).toEqual({ n })
+    }
+  } catch (error) {
+    throw new Error(`seed ${seed}`, { cause: error })
+  } finally {
+    await world.close()
+  }
+}
+
+test('sessions under random calls, deaths, renewals, sleeps and ends keep every promise', async () => {
+  for (let seed = 1; seed <= 25; seed++) await live(seed)
+}, 60_000)
