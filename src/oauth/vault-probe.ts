@@ -25,8 +25,10 @@ export function createProbe(deps: {
   upstream: Pick<Upstream, 'userinfo'>
   clock: Clock
   renew(accountId: string, stale: string): Promise<Credential>
+  /** Whether a refresh of the account is under way. */
+  isBusy(accountId: string): boolean
 }): Probe {
-  const { state, upstream, clock, renew } = deps
+  const { state, upstream, clock, renew, isBusy } = deps
   const asking = new Map<string, Promise<Result<unknown, UpstreamFailure>>>()
   /** When userinfo last brought about a refresh, epoch ms. */
   const confirmed = new Map<string, number>()
@@ -50,11 +52,14 @@ export function createProbe(deps: {
       const known = credentialOf(held, clock.now())
       if (!held || known.kind !== 'ready') return renew(accountId, token)
       if (known.token !== token) return known
-      if (!isRecent(held.obtainedAt)) return renew(accountId, token)
+      if (isBusy(accountId) || !isRecent(held.obtainedAt)) return renew(accountId, token)
 
       const user = await ask(accountId, token)
-      if (user.ok || user.error.kind === 'account')
-        return credentialOf(state.get(accountId), clock.now())
+      const now = credentialOf(state.get(accountId), clock.now())
+      // Another 401 may have brought about a refresh meanwhile: what came of it, or will, is the answer.
+      if (now.kind !== 'ready' || now.token !== token) return now
+      if (isBusy(accountId)) return renew(accountId, token)
+      if (user.ok || user.error.kind === 'account') return now
       const { kind, detail: reason } = user.error
       const again = kind === 'again' && !isRecent(confirmed.get(accountId))
       if (!again) {

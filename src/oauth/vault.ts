@@ -98,7 +98,7 @@ export function createVault(deps: VaultDeps): Vault {
     return { ...later, retryAfterMs: Math.max(later.retryAfterMs, MIN_RETRY_MS) }
   }
 
-  const probe = createProbe({ ...deps, state, renew })
+  const probe = createProbe({ ...deps, state, renew, isBusy: refresher.isBusy })
 
   return {
     peek: (accountId) => credentialOf(state.get(accountId), clock.now()),
