@@ -36,29 +36,6 @@ export function parseScopes(text: string): Result<string[], string[]> {
   return unknown.length > 0 ? err(unknown) : ok(words)
 }
 
-/** The scopes and the `read:x` that each `write:x` brings along, each once. */
-export function impliedScopes(scopes: readonly string[]): string[] {
-  return [
-    ...new Set(
-      scopes.flatMap((scope) =>
-        scope.startsWith('write:') ? [scope, `read:${scope.slice('write:'.length)}`] : [scope],
-      ),
-    ),
-  ]
-}
-
-/** Whether every needed scope is among the held ones or implied by them; `all` implies every one. */
-export function covers(held: readonly string[], needed: readonly string[]): boolean {
-  return missingScopes(held, needed).length === 0
-}
-
-/** The needed scopes that the held ones neither are nor imply. */
-export function missingScopes(held: readonly string[], needed: readonly string[]): string[] {
-  if (held.includes('all')) return []
-  const reach = new Set(impliedScopes(held))
-  return needed.filter((scope) => !reach.has(scope))
-}
-
 /**
  * What a grant with this scope text may do at Forgejo 9 and later: its known words, or everything (`all`) when it
  * has none, which is so for an empty text, for OpenID words alone and for words with commas (forgejo.md A10).

@@ -1,5 +1,5 @@
 import { hashToken, randomId } from '../crypto.ts'
-import { impliedScopes } from '../forgejo/scopes.ts'
+import { impliedScopes } from '../scopes.ts'
 import type { Store } from '../store/open.ts'
 import { CODE_TTL_MS, mintCode } from './mint.ts'
 import type { PendingRequest } from './pending.ts'

@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts'
-import { impliedScopes } from '../forgejo/scopes.ts'
+import { impliedScopes } from '../scopes.ts'
 
 /**
  * What this authorization server can do. The metadata documents are rendered from it and requests are judged by it,

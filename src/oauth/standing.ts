@@ -1,4 +1,4 @@
-import { impliedScopes } from '../forgejo/scopes.ts'
+import { impliedScopes } from '../scopes.ts'
 import type { Standing } from '../store/families.ts'
 import { isAllowed } from './allowed.ts'
 

@@ -1,12 +1,5 @@
 import { expect, test } from 'bun:test'
-import {
-  covers,
-  FORGEJO_SCOPES,
-  grantedScopes,
-  impliedScopes,
-  missingScopes,
-  parseScopes,
-} from '../../src/forgejo/scopes.ts'
+import { FORGEJO_SCOPES, grantedScopes, parseScopes } from '../../src/forgejo/scopes.ts'
 import { err, ok } from '../../src/result.ts'
 
 test('Forgejo knows read and write for nine areas, all and public-only', () => {
@@ -28,21 +21,6 @@ test.each([
   ['write:Repository', ['write:Repository']],
 ])('%p holds words that would mean full access at Forgejo', (text, unknown) => {
   expect(parseScopes(text)).toEqual(err(unknown))
-})
-
-test('writing implies reading, and each scope is named once', () => {
-  expect(impliedScopes(['write:issue', 'read:user', 'read:issue'])).toEqual([
-    'write:issue',
-    'read:issue',
-    'read:user',
-  ])
-})
-
-test('what is held covers what it implies and no more; all covers everything', () => {
-  expect(covers(['write:issue'], ['read:issue', 'write:issue'])).toBe(true)
-  expect(covers(['read:issue'], ['write:issue'])).toBe(false)
-  expect(covers(['all'], ['write:admin'])).toBe(true)
-  expect(missingScopes(['read:user'], ['read:user', 'write:issue'])).toEqual(['write:issue'])
 })
 
 test.each([
