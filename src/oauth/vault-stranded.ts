@@ -22,8 +22,8 @@ export interface Stranded {
   adopt(ticketHash: TokenHash, pair: TokenPair): Promise<void>
   /** Adopts every pair whose login is not under way. */
   adoptAll(): Promise<void>
-  /** Finds a pair of the same Forgejo grant with a higher counter, and stores it in the account's vault. */
-  rescue(accountId: string, held: Pick<Held, 'gnt' | 'cnt'>): Promise<boolean>
+  /** Stores the newest pair of the same Forgejo grant in the account's vault; false when none is newer than its own. */
+  rescue(accountId: string, held: Pick<Held, 'gnt'>): Promise<boolean>
   /** Keeps adoptAll away from a login while it is under way. */
   during<T>(ticketHash: TokenHash, work: () => Promise<T>): Promise<T>
 }
@@ -86,8 +86,7 @@ export function createStranded(deps: {
       let newest: { ticketHash: TokenHash; pair: TokenPair } | undefined
       for (const each of pairs()) {
         const { gnt, cnt = -1 } = each.pair
-        if (gnt === undefined || gnt !== held.gnt || cnt <= (held.cnt ?? -1)) continue
-        if (cnt > (newest?.pair.cnt ?? -1)) newest = each
+        if (gnt !== undefined && gnt === held.gnt && cnt > (newest?.pair.cnt ?? -1)) newest = each
       }
       return newest !== undefined && (await move(newest.ticketHash, accountId, newest.pair))
     },

@@ -71,7 +71,7 @@ export function createVaultKit(options: KitOptions = {}) {
     /** Answers to come, in order, in place of what Forgejo would say. */
     refreshes: [] as Step[],
     exchanges: [] as Step[],
-    userinfos: [] as UpstreamFailure[],
+    userinfos: [] as (UpstreamFailure | Promise<void>)[],
     introspections: [] as UpstreamFailure[],
     /** What was asked, in order. */
     asked: [] as string[],
@@ -116,7 +116,9 @@ export function createVaultKit(options: KitOptions = {}) {
     async userinfo() {
       forgejo.asked.push('userinfo')
       const next = forgejo.userinfos.shift()
-      return next ? err(next) : ok({ sub: forgejo.sub, login: forgejo.login })
+      if (next && 'kind' in next) return err(next)
+      await next
+      return ok({ sub: forgejo.sub, login: forgejo.login })
     },
     async introspect() {
       const next = forgejo.introspections.shift()

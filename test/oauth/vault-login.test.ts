@@ -129,6 +129,21 @@ describe('a login that comes to nothing', () => {
     expect(kit.forgejo.count('refresh')).toBe(0)
   })
 
+  test('is not taken for interrupted while it is under way', async () => {
+    const id = await kit.account()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    kit.forgejo.userinfos.push(promise)
+    const loggingIn = kit.login()
+    await kit.clock.settle()
+    expect(stranded()).toHaveLength(1)
+    const asked = kit.forgejo.count('userinfo')
+    await kit.vault.adoptStranded()
+    expect(kit.forgejo.count('userinfo')).toBe(asked)
+    resolve()
+    await loggingIn
+    expect(kit.vault.peek(id)).toMatchObject({ kind: 'ready', generation: 2 })
+  })
+
   test('an older interrupted login never takes the place of a newer login', async () => {
     kit.forgejo.userinfos.push(failures.down, failures.down)
     await kit.login()
@@ -307,7 +322,9 @@ describe('a 401 of Forgejo', () => {
     const all = await Promise.all(Array.from({ length: 16 }, () => kit.vault.rejected(id, token)))
     expect(kit.forgejo.count('refresh')).toBe(1)
     expect(all[0]).toMatchObject({ kind: 'ready', generation: 2 })
+    const asked = kit.forgejo.asked.length
     expect(await kit.vault.rejected(id, token)).toMatchObject({ kind: 'ready', generation: 2 })
+    expect(kit.forgejo.asked).toHaveLength(asked)
     expect(kit.forgejo.count('refresh')).toBe(1)
   })
 

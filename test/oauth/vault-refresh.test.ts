@@ -331,6 +331,21 @@ describe('a refresh that is not answered in time', () => {
     expect(kit.forgejo.count('refresh')).toBe(1)
   })
 
+  test('and is refused late, after a second was sent, waits for what the second comes to', async () => {
+    await age()
+    const first = hang()
+    await kit.vault.renew(id)
+    await kit.clock.advance(MINUTE_MS)
+    kit.forgejo.cnt = 1
+    const second = hang()
+    await kit.vault.renew(id)
+    await first(failures.used)
+    expect(kit.vault.peek(id)).toMatchObject({ kind: 'later' })
+    await second('pair')
+    expect(kit.vault.peek(id)).toMatchObject({ kind: 'ready', generation: 2 })
+    expect(kit.told).toEqual(['renewed'])
+  })
+
   test('a late answer does not undo a login of the same grant, nor of a new one', async () => {
     const sameGrant = hang()
     await kit.vault.renew(id)
