@@ -1,0 +1,117 @@
+import { parseArgs } from 'node:util'
+import { FROM_SOURCE } from '../fixtures/broker.ts'
+import { openSession, run } from './measure.ts'
+import { buildBroker, compile, installPeers } from './programs.ts'
+import {
+  type Contender,
+  judge,
+  KEYS,
+  type Key,
+  renderTable,
+  renderVerdict,
+  SCENARIOS,
+  SESSIONS,
+} from './report.ts'
+import {
+  type Subject,
+  startBare,
+  startBrokerSubject,
+  startMcpProxy,
+  startSupergateway,
+} from './subjects.ts'
+
+/**
+ * `bun run bench`: what a tool call costs through the broker, beside two well-known bridges and beside the least that a
+ * bridge can do. All run over the same small child, by turns; only the ratios of one run mean something.
+ */
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    /** Length of one measurement in milliseconds. */
+    ms: { type: 'string', default: '1000' },
+    /** The broker from source rather than the compiled binary. */
+    source: { type: 'boolean', default: false },
+    /** Without the peers. */
+    bare: { type: 'boolean', default: false },
+  },
+})
+const rounds = Number(options.rounds)
+const ms = Number(options.ms)
+
+const loud = (text: string): void => console.log(`\n!! ${text}\n`)
+
+async function attempt(name: string, start: () => Promise<Subject>): Promise<Subject | undefined> {
+  try {
+    return await start()
+  } catch (error) {
+    loud(`SKIPPED: ${name}: ${error instanceof Error ? error.message : error}`)
+    return undefined
+  }
+}
+
+function peersAtHand(): boolean {
+  if (options.bare) return false
+  try {
+    installPeers()
+    return true
+  } catch (error) {
+    loud(`SKIPPED: both peers: ${error instanceof Error ? error.message : error}`)
+    return false
+  }
+}
+
+const child = compile('child')
+const load = compile('load')
+if (!child || !load) {
+  loud('SKIPPED: the benchmark needs a C compiler (cc or gcc) on PATH')
+  process.exit(0)
+}
+const program = options.source ? FROM_SOURCE : [buildBroker()]
+const runtime = options.source ? `bun ${Bun.version}, from source` : 'compiled binary'
+const withPeers = peersAtHand()
+
+const started = [
+  await startBrokerSubject(program, runtime, child),
+  await startBare(child),
+  withPeers ? await attempt('supergateway', () => startSupergateway(child)) : undefined,
+  withPeers ? await attempt('mcp-proxy', () => startMcpProxy(child)) : undefined,
+]
+const subjects = started.filter((subject) => subject !== undefined)
+
+/** Everything once to warm up, then each scenario on each subject by turns. */
+async function measureAll(generator: string): Promise<Contender[]> {
+  const contenders: Contender[] = []
+  for (const subject of subjects) {
+    const session = await openSession(subject)
+    contenders.push({ subject, session, runs: { one: [], many: [], large: [] } })
+  }
+  const turn = ({ subject, session }: Contender, key: Key) =>
+    run(generator, subject, session, SCENARIOS[key], ms)
+  for (const it of contenders) for (const key of KEYS) await turn(it, key)
+  for (let round = 0; round < rounds; round++) {
+    for (const key of KEYS) for (const it of contenders) it.runs[key].push(await turn(it, key))
+  }
+  return contenders
+}
+
+/** The broker's memory in MB after all that, with so many sessions and a child behind each. */
+async function memory(generator: string, { subject }: Contender): Promise<number> {
+  for (let open = 1; open < SESSIONS; open++)
+    await run(generator, subject, await openSession(subject), SCENARIOS.one, 100)
+  return subject.rss()
+}
+
+let failed = false
+try {
+  const contenders = await measureAll(load)
+  const [broker] = contenders
+  const rss = broker ? await memory(load, broker) : Number.NaN
+  console.log(renderTable(contenders))
+  const verdicts = judge(contenders, rss)
+  console.log(verdicts.map(renderVerdict).join('\n'))
+  failed = verdicts.some(({ met }) => !met)
+} finally {
+  for (const subject of subjects) await subject.stop()
+}
+process.exit(failed ? 1 : 0)
