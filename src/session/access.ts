@@ -27,6 +27,8 @@ export interface AccessRefusal {
 
 export interface AccessRequest {
   accountId: string
+  /** Whose grant caps what the child may do; undefined for a standby. */
+  clientId?: string
   /** What the child's caller may do; it never changes for one child. */
   scopes: readonly string[]
   /** False for a standby that belongs to nobody yet. */

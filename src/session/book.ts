@@ -40,6 +40,7 @@ export interface BookDeps {
   session: Omit<SessionDeps, 'again' | 'mismatched'>
 }
 
+/** The book over a store. An end that cannot be written now counts at once and is written by a later `settle`. */
 export function createBook(deps: BookDeps): Book {
   const { clock, config, log, metrics, store } = deps
   const sessions = new Map<TokenHash, LiveSession>()

@@ -62,7 +62,6 @@ function missing(before: unknown, now: unknown, path: string): string | undefine
   if (!isObject(now)) return path === '' ? firstKey(before) : path
   for (const [key, value] of Object.entries(before)) {
     const at = path === '' ? key : `${path}.${key}`
-    if (isObject(value) && !(key in now)) return at
     const gone = missing(value, now[key], at)
     if (gone !== undefined) return gone
   }

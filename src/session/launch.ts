@@ -20,6 +20,7 @@ export type StartReason = 'initialize' | 'wake' | 'renewal' | 'stuck'
 
 export interface LaunchOrder {
   accountId: string
+  clientId: string
   scopes: readonly string[]
   sessionHash: TokenHash
   reason: StartReason
@@ -53,6 +54,8 @@ export interface Launcher {
    * account's children fail to start; `full`, `login`, `later` and `operator` say what stood in the way.
    */
   launch(order: LaunchOrder): Promise<Result<Launched, Refusal>>
+  /** Notes a start that came to nothing for a reason only its caller could see, as `launch` does for the others. */
+  failed(order: LaunchOrder, reason: string): { ok: false; error: Refusal }
   /** Every child whose process is there, those being started and being stopped included. */
   readonly alive: ReadonlySet<LiveChild>
   /** Refuses every further start. */
@@ -77,6 +80,7 @@ export function createLauncher(deps: LaunchDeps): Launcher {
   const openAccess = async (order: LaunchOrder) => {
     const opening = deps.access.open({
       accountId: order.accountId,
+      clientId: order.clientId,
       scopes: order.scopes,
       leased: true,
     })
@@ -100,17 +104,19 @@ export function createLauncher(deps: LaunchDeps): Launcher {
 
   const failed = (order: LaunchOrder, reason: string) => {
     log.warn('child did not start', { account: order.accountId, why: order.reason, reason })
+    const refusal = faults.startFailed(order.accountId, reason)
     deps.store.audit.add(clock.now(), {
       event: 'child.start-failed',
       accountId: order.accountId,
       sessionHash: order.sessionHash,
       reason,
     })
-    return faults.startFailed(order.accountId, reason)
+    return refusal
   }
 
   return {
     alive,
+    failed,
     close() {
       closed = true
     },

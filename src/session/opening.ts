@@ -31,6 +31,7 @@ interface Opening {
 
 type Ready = Extract<Launched, { kind: 'ready' }>
 
+/** Makes sessions with the launcher's children and enters them in the book. Throws SQLiteError when a row cannot be written. */
 export function createOpenings(deps: {
   book: Book
   launcher: Launcher
@@ -67,6 +68,7 @@ export function createOpenings(deps: {
     let session: LiveSession | undefined
     const launched = await launcher.launch({
       accountId: caller.accountId,
+      clientId: caller.clientId,
       scopes: caller.scopes,
       sessionHash: hashToken(sessionId),
       reason: 'initialize',

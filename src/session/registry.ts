@@ -94,13 +94,11 @@ export function createRegistry(deps: RegistryDeps): Registry {
   const session = { ...deps, usage, launcher, epoch, callTimeoutMs: config.callTimeoutMs }
   const book = createBook({ ...deps, session })
   const openings = createOpenings({ ...deps, book, launcher })
-  const hurry = Promise.withResolvers<void>()
   let stopping: Promise<void> | undefined
 
   async function stopEverything(graceMs: number): Promise<void> {
     launcher.close()
-    const drained = Promise.all([...launcher.alive].map((child) => child.drain(graceMs)))
-    await Promise.race([drained, hurry.promise])
+    await Promise.all([...launcher.alive].map((child) => child.drain(graceMs)))
     await Promise.all([...launcher.alive].map((child) => child.stop('shutdown')))
     usage.close()
   }
@@ -173,10 +171,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
     },
 
     stopAll(graceMs) {
-      if (stopping) {
-        hurry.resolve()
-        for (const child of launcher.alive) child.kill()
-      }
+      if (stopping) for (const child of launcher.alive) child.kill()
       stopping ??= stopEverything(graceMs)
       return stopping
     },

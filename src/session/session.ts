@@ -127,10 +127,9 @@ export class LiveSession implements Session {
     if (!here) return notFound()
     if (here !== this) return here.notify(caller, message)
     this.#touch()
-    const seat = this.#seat(caller.scopes)
-    if (message.method === 'notifications/initialized') await this.#initialized(seat)
+    if (message.method === 'notifications/initialized') await this.#initialized()
     else if (message.method === 'notifications/cancelled') this.#cancel(message)
-    else seat.current?.notify(message)
+    else this.#seats.get(scopeKey(caller.scopes))?.current?.notify(message)
     return ok(undefined)
   }
 
@@ -196,12 +195,13 @@ export class LiveSession implements Session {
   }
 
   /** The row is told first: a child that starts meanwhile either reads it there or is told here. */
-  async #initialized(seat: Seat): Promise<void> {
+  async #initialized(): Promise<void> {
     if (!this.row.initialized) {
       this.row.initialized = true
       this.deps.store.sessions.remember(this.hash, { initialized: true })
     }
-    if (seat.phase !== 'asleep') await seat.use((child) => child.sayInitialized())
+    const awake = [...this.#seats.values()].filter(({ phase }) => phase !== 'asleep')
+    await Promise.all(awake.map((seat) => seat.use((child) => child.sayInitialized())))
   }
 
   /** A call may still run on a child that was replaced; an id that names several calls names none. */

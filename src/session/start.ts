@@ -13,6 +13,9 @@ const DRAIN_STEP_MS = 50
 /** Most of a dead child's last words that are told, in characters. */
 const MAX_LAST_WORDS = 400
 
+/** Where the outcome of an answer is looked for, in characters: ids are short. */
+const OUTCOME_CHARS = 512
+
 const FAILURE: Record<StopCause, string> = {
   slept: 'the child was stopped',
   replaced: 'the child was replaced before it answered',
@@ -133,6 +136,7 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
         end(text) {
           touch()
           count(named, key, -1)
+          metrics.calls.inc({ outcome: outcome(text) })
           sink.end(text)
         },
       })
@@ -163,6 +167,10 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
     kill: () => running.kill(),
   }
 }
+
+/** Whether an answer is a result, by its first member of either name: a long one is not parsed for the metrics. */
+const outcome = (text: string): string =>
+  /"(result|error)"\s*:/.exec(text.slice(0, OUTCOME_CHARS))?.[1] ?? 'result'
 
 /** Adds to a count, and forgets it at zero. */
 function count(counts: Map<string, number>, key: string, by: number): void {

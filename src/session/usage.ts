@@ -54,7 +54,11 @@ export function createUsage(deps: { store: Store; clock: Clock; log: Log }): Usa
     flush: write,
     close() {
       closed = true
-      write()
+      try {
+        write()
+      } catch (error) {
+        log.warn('use of sessions could not be written', { error })
+      }
     },
   }
 }

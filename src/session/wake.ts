@@ -6,9 +6,9 @@ import { ok, type Result } from '../result.ts'
 import type { Store } from '../store/open.ts'
 import type { SessionRow } from '../store/sessions.ts'
 import { difference, storedInitialize, storedRequests } from './handshake.ts'
-import { type Launcher, START_TIMEOUT_MS, type StartReason } from './launch.ts'
+import { type Launcher, type LaunchOrder, START_TIMEOUT_MS, type StartReason } from './launch.ts'
 import type { LiveChild } from './live.ts'
-import { notFound, type Refusal, refuse } from './refusal.ts'
+import { notFound, type Refusal } from './refusal.ts'
 
 /** The session that a child is started for. */
 export interface Sleeper {
@@ -25,9 +25,6 @@ export interface WakeDeps {
   mismatched(hash: TokenHash, reason: string): void
 }
 
-/** What a client is told to wait when a child does not take a handshake that another one took, in ms. */
-const DECLINED_RETRY_MS = 5_000
-
 /**
  * Starts a child for a session that has had one before, and tells it what that one was told, so that the client
  * notices nothing. A child that cannot stand in for the first one ends the session (`not-found`).
@@ -40,8 +37,9 @@ export async function wake(
   deps: WakeDeps,
 ): Promise<Result<LiveChild, Refusal>> {
   const { row } = session
-  const launched = await deps.launcher.launch({
+  const order: LaunchOrder = {
     accountId: row.accountId,
+    clientId: row.clientId,
     scopes,
     sessionHash: row.idHash,
     reason,
@@ -50,22 +48,11 @@ export async function wake(
     unsolicited: (text, open) => session.unsolicited(text, open),
     nextAsk: () => session.nextAsk(),
     spawned,
-  })
-  if (!launched.ok) return launched
-  if (launched.value.kind === 'declined') {
-    deps.store.audit.add(deps.clock.now(), {
-      event: 'session.wake-failed',
-      accountId: row.accountId,
-      clientId: row.clientId,
-      sessionHash: row.idHash,
-      reason: launched.value.message,
-    })
-    return refuse(
-      'start-failed',
-      `forgejo-mcp declined: ${launched.value.message}`,
-      DECLINED_RETRY_MS,
-    )
   }
+  const launched = await deps.launcher.launch(order)
+  if (!launched.ok) return launched
+  if (launched.value.kind === 'declined')
+    return deps.launcher.failed(order, `forgejo-mcp declined: ${launched.value.message}`)
   const { child } = launched.value
   const unlike = difference(row, launched.value)
   if (unlike !== undefined) {
@@ -74,17 +61,14 @@ export async function wake(
     return notFound()
   }
   if (row.initialized) child.sayInitialized()
-  await within(
-    deps.clock,
-    START_TIMEOUT_MS,
-    Promise.all(storedRequests(row).map((request) => said(child, request))),
-  )
+  const told = storedRequests(row).map((request) => say(child, request, order.message))
+  await within(deps.clock, START_TIMEOUT_MS, Promise.all(told))
   return ok(child)
 }
 
-/** Resolves with the answer's arrival, whatever it is: a resource that is gone is no reason not to wake. */
-function said(child: LiveChild, request: RpcRequest): Promise<void> {
-  return new Promise((resolve) => {
-    child.call(request, { message() {}, end: () => resolve() })
+/** Resolves when the answer is there, whatever it is: a resource that is gone is no reason not to wake. */
+function say(child: LiveChild, request: RpcRequest, message: (text: string) => void) {
+  return new Promise<void>((resolve) => {
+    child.call(request, { message, end: () => resolve() })
   })
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../src/clock.ts'
+import { DAY_MS, MINUTE_MS } from '../../src/clock.ts'
 import { hashToken } from '../../src/crypto.ts'
 import { rpcNotification } from '../../src/mcp/rpc.ts'
 import { createWorld, INITIALIZE, request, sink, tool, type World } from './world.ts'
@@ -146,6 +146,13 @@ describe('another process', () => {
     expect(world.audited('session.ended')).toEqual(['operator: closed by the operator'])
   })
 
+  test('that closes a session is obeyed even before it is heard', async () => {
+    const { id } = await world.open()
+    await world.registry.stopAll(0)
+    world.foreign.run('UPDATE sessions SET close_requested_at = 1')
+    expect(world.restart().find(world.alice, id).ok).toBe(false)
+  })
+
   test.each([
     ['family', "UPDATE families SET revoked_at = 1 WHERE id = 'family-alice-laptop'"],
     ['grant', "UPDATE grants SET revoked_at = 1 WHERE id = 'grant-alice-laptop'"],
@@ -173,74 +180,5 @@ describe('another process', () => {
     expect(world.audited('session.ended')).toEqual(['deleted: by the client'])
     world.registry.reap(world.clock.now())
     expect(world.store.children.list()).toEqual([])
-  })
-})
-
-describe('the end of the broker', () => {
-  test('waits for calls in flight, refuses new ones and leaves no child', async () => {
-    const { session } = await world.open()
-    const other = await world.open(world.bob)
-    const open = world.call(session, tool('hold'))
-    await world.clock.settle()
-    const stopped = world.registry.stopAll(10 * SECOND_MS)
-    await world.clock.settle()
-    const refused = { ok: false, error: { kind: 'later', retryAfterMs: 1_000 } }
-    expect(await other.session.request(world.bob, tool('echo'), sink())).toMatchObject(refused)
-    expect(
-      await world.registry.initialize(world.alice, request('initialize', INITIALIZE), sink()),
-    ).toMatchObject(refused)
-    await world.clock.advance(5 * SECOND_MS)
-    world.spawner.children[0]?.release()
-    expect((await open).result).toMatchObject({ released: true })
-    await world.clock.advance(SECOND_MS)
-    await stopped
-    expect(world.spawner.alive).toEqual([])
-    expect(world.store.children.list()).toEqual([])
-  })
-
-  test('fails what is still in flight when the grace is over', async () => {
-    const { session } = await world.open()
-    const open = world.call(session, tool('hang'))
-    await world.clock.settle()
-    const stopped = world.registry.stopAll(10 * SECOND_MS)
-    await world.clock.advance(10 * SECOND_MS)
-    expect((await open).error?.data?.reason).toBe('stopped')
-    await stopped
-  })
-
-  test('hurries at the second call', async () => {
-    world.spawner.behave({ deaf: true })
-    const { session } = await world.open()
-    const open = world.call(session, tool('hang'))
-    await world.clock.settle()
-    const stopped = world.registry.stopAll(10 * SECOND_MS)
-    await world.clock.settle()
-    expect(world.spawner.alive).toHaveLength(1)
-    await world.registry.stopAll(10 * SECOND_MS)
-    await stopped
-    expect((await open).error?.data?.reason).toBe('child-died')
-    expect(world.spawner.alive).toEqual([])
-  })
-
-  test('stops a child that is being started', async () => {
-    world.spawner.behave({ mute: true })
-    const opening = world.registry.initialize(
-      world.alice,
-      request('initialize', INITIALIZE),
-      sink(),
-    )
-    await world.clock.settle()
-    const stopped = world.registry.stopAll(SECOND_MS)
-    await world.clock.advance(SECOND_MS)
-    await stopped
-    expect(await opening).toMatchObject({ ok: false, error: { kind: 'later' } })
-    expect(world.spawner.alive).toEqual([])
-  })
-
-  test('leaves every session asleep, not ended', async () => {
-    const { id } = await world.open()
-    await world.registry.stopAll(0)
-    expect(world.restart().find(world.alice, id).ok).toBe(true)
-    expect(world.audited('session.ended')).toEqual([])
   })
 })

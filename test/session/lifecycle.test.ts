@@ -1,84 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { MINUTE_MS, SECOND_MS } from '../../src/clock.ts'
 import { hashToken } from '../../src/crypto.ts'
-import { createWorld, INITIALIZE, request, sink, tool, type World } from './world.ts'
+import { createWorld, request, tool, type World } from './world.ts'
 
 let world: World
 beforeEach(() => {
   world = createWorld()
 })
 afterEach(() => world.close())
-
-describe('initialize', () => {
-  test('starts a child, forwards the client’s parameters and answers under the client’s id', async () => {
-    const answer = sink()
-    const opened = await world.registry.initialize(
-      world.alice,
-      request('initialize', INITIALIZE, 'first'),
-      answer,
-    )
-    expect(opened.ok && opened.value.sessionId).toMatch(/^[A-Za-z0-9_-]{32}$/)
-    expect(await answer.reply).toMatchObject({
-      id: 'first',
-      result: { protocolVersion: '2025-11-25' },
-    })
-    expect(world.spawner.children).toHaveLength(1)
-    expect(world.spawner.last.received[0]).toMatchObject({
-      method: 'initialize',
-      params: INITIALIZE,
-    })
-  })
-
-  test('stores the session under a hash only', async () => {
-    const { id } = await world.open()
-    const row = world.store.sessions.get(hashToken(id))
-    expect(row).toMatchObject({ accountId: world.alice.accountId, protocolVersion: '2025-11-25' })
-    const everything = JSON.stringify(world.foreign.query('SELECT * FROM sessions').all())
-    expect(everything).not.toContain(id)
-  })
-
-  test('gives the child its address, its credential and nothing of the broker’s environment', async () => {
-    await world.open()
-    const { spec } = world.spawner.last
-    expect(spec.args).toEqual(['--transport', 'stdio', '--url', 'http://127.0.0.1:1/relay'])
-    expect(spec.env).toEqual({
-      PATH: process.env.PATH ?? '',
-      HOME: spec.cwd,
-      FORGEJO_ACCESS_TOKEN: 'credential-1-1',
-      FORGEJO_USER_AGENT: 'fjmcp-broker/test',
-      GOMEMLIMIT: `${64 * 1024 * 1024}B`,
-      HTTP_PROXY: 'http://127.0.0.1:1',
-    })
-    expect(spec.secrets).toContain('credential-1-1')
-  })
-
-  test('that the child declines passes its error through and makes no session', async () => {
-    world.spawner.behave({ decline: { code: -32602, message: 'unsupported' } })
-    const answer = sink()
-    const opened = await world.registry.initialize(
-      world.alice,
-      request('initialize', INITIALIZE),
-      answer,
-    )
-    expect(opened).toEqual({ ok: true, value: { sessionId: undefined } })
-    expect(await answer.reply).toMatchObject({ id: 1, error: { code: -32602 } })
-    await world.clock.settle()
-    expect(world.spawner.alive).toEqual([])
-    expect(world.store.sessions.count()).toBe(0)
-    expect(world.access.held()).toBe(0)
-  })
-
-  test('is recorded while the child runs, and audited', async () => {
-    const { id } = await world.open()
-    expect(world.store.children.list()).toMatchObject([
-      { pid: world.spawner.last.pid, sessionHash: hashToken(id) },
-    ])
-    expect(world.audited('session.created')).toHaveLength(1)
-    world.spawner.last.die()
-    await world.clock.settle()
-    expect(world.store.children.list()).toEqual([])
-  })
-})
 
 describe('a session', () => {
   test('is served by one child for all its calls, whatever their ids', async () => {
@@ -92,6 +20,17 @@ describe('a session', () => {
       [1, { n: 3 }],
     ])
     expect(world.spawner.children).toHaveLength(1)
+  })
+
+  test('counts its answers by outcome', async () => {
+    const { session } = await world.open()
+    await world.call(session, tool('echo'))
+    await world.call(session, request('resources/subscribe', { uri: 'forgejo://refused' }))
+    const { values } = await world.metrics.calls.get()
+    expect(values.map(({ labels, value }) => [labels.outcome, value])).toEqual([
+      ['result', 2],
+      ['error', 1],
+    ])
   })
 
   test('is found by its owner under another login too', async () => {
@@ -128,174 +67,5 @@ describe('a session', () => {
     expect(reply.result).toMatchObject({ pid: world.spawner.last.pid, said: { n: 2 } })
     expect(world.spawner.children).toHaveLength(2)
     expect(world.access.held()).toBe(1)
-  })
-})
-
-describe('sleep and wake', () => {
-  const idle = async (ms = 15 * MINUTE_MS) => {
-    await world.clock.advance(ms)
-    world.registry.reap(world.clock.now())
-    await world.clock.settle()
-  }
-
-  test('an idle child is stopped and the session goes on', async () => {
-    const { id, session } = await world.open()
-    await world.call(session, tool('echo'))
-    await idle()
-    expect(world.spawner.alive).toEqual([])
-    expect(world.access.held()).toBe(0)
-    expect(world.registry.find(world.alice, id).ok).toBe(true)
-    expect((await world.call(session, tool('echo'))).result).toBeDefined()
-    expect(world.spawner.children).toHaveLength(2)
-  })
-
-  test('a session never used after initialize sleeps within a minute', async () => {
-    await world.open()
-    await idle(59 * SECOND_MS)
-    expect(world.spawner.alive).toHaveLength(1)
-    await idle(SECOND_MS)
-    expect(world.spawner.alive).toHaveLength(0)
-  })
-
-  test('a child with a call in flight is not put to sleep', async () => {
-    const { session } = await world.open()
-    await world.call(session, tool('echo'))
-    const open = world.call(session, tool('hold'))
-    await idle(4 * MINUTE_MS)
-    world.registry.reap(world.clock.now() + 20 * MINUTE_MS)
-    await world.clock.settle()
-    expect(world.spawner.alive).toHaveLength(1)
-    world.spawner.last.release()
-    expect((await open).result).toMatchObject({ released: true })
-  })
-
-  test('a woken child is told everything that the first one was told', async () => {
-    const { session } = await world.open()
-    await world.notify(session, 'notifications/initialized')
-    await world.call(session, request('logging/setLevel', { level: 'debug' }))
-    await world.call(session, request('resources/subscribe', { uri: 'forgejo://a' }))
-    await world.call(session, request('resources/subscribe', { uri: 'forgejo://b' }))
-    await world.call(session, request('resources/subscribe', { uri: 'forgejo://refused' }))
-    await world.call(session, request('resources/unsubscribe', { uri: 'forgejo://a' }))
-    await idle()
-    await world.call(session, tool('echo'))
-    expect(world.spawner.last.received.map(({ method, params }) => [method, params])).toEqual([
-      ['initialize', INITIALIZE],
-      ['notifications/initialized', undefined],
-      ['logging/setLevel', { level: 'debug' }],
-      ['resources/subscribe', { uri: 'forgejo://b' }],
-      ['tools/call', { name: 'echo', arguments: {} }],
-    ])
-  })
-
-  test('a client that never said initialized has it not said for it', async () => {
-    const { session } = await world.open()
-    await idle()
-    await world.call(session, tool('echo'))
-    expect(world.spawner.last.methods()).toEqual(['initialize', 'tools/call'])
-  })
-
-  test('a notification wakes nobody; initialized is told to the next child', async () => {
-    const { session } = await world.open()
-    await idle()
-    await world.notify(session, 'notifications/roots/list_changed')
-    await world.notify(session, 'notifications/initialized')
-    expect(world.spawner.children).toHaveLength(1)
-    await world.call(session, tool('echo'))
-    expect(world.spawner.last.methods()).toEqual([
-      'initialize',
-      'notifications/initialized',
-      'tools/call',
-    ])
-  })
-
-  test('twenty simultaneous requests on a sleeping session start one child', async () => {
-    const { session } = await world.open()
-    await idle()
-    const replies = await Promise.all(
-      Array.from({ length: 20 }, (_, n) => world.call(session, tool('echo', { n }))),
-    )
-    expect(replies.map(({ result }) => result?.said)).toEqual(
-      Array.from({ length: 20 }, (_, n) => ({ n })),
-    )
-    expect(world.spawner.children).toHaveLength(2)
-  })
-
-  test('a restart of the broker is a sleep of all sessions', async () => {
-    const { id, session } = await world.open()
-    await world.notify(session, 'notifications/initialized')
-    await world.call(session, tool('echo'))
-    const before = session.streams.next().stream
-    await world.registry.stopAll(0)
-    expect(world.spawner.alive).toEqual([])
-    const registry = world.restart()
-    const found = registry.find(world.alice, id)
-    if (!found.ok) throw new Error('lost')
-    expect(found.value.streams.next().stream).toBeGreaterThan(before)
-    expect((await world.call(found.value, tool('echo'))).result).toBeDefined()
-    expect(world.spawner.last.methods()).toContain('notifications/initialized')
-  })
-
-  test('a new child waits for the end of the one that was put to sleep', async () => {
-    world.spawner.behave({ deaf: true })
-    const { session } = await world.open()
-    world.spawner.behave({})
-    await idle(MINUTE_MS)
-    const reply = world.call(session, tool('echo'))
-    await world.clock.settle()
-    expect(world.spawner.children).toHaveLength(1)
-    world.spawner.last.die()
-    expect((await reply).result).toBeDefined()
-    expect(world.spawner.children).toHaveLength(2)
-  })
-
-  test('a child with another protocol version ends the session, and the audit says why', async () => {
-    const { id, session } = await world.open()
-    await idle()
-    world.spawner.behave({ version: '2024-11-05' })
-    const refused = await session.request(world.alice, tool('echo'), sink())
-    expect(refused).toMatchObject({ ok: false, error: { kind: 'not-found' } })
-    expect(world.registry.find(world.alice, id).ok).toBe(false)
-    expect(world.audited('session.ended')).toEqual([
-      'mismatch: protocol version 2024-11-05 instead of 2025-11-25',
-    ])
-    await world.clock.settle()
-    expect(world.spawner.alive).toEqual([])
-  })
-
-  test('a child with fewer capabilities ends the session; one with more does not', async () => {
-    const more = await world.open()
-    await idle()
-    world.spawner.behave({
-      capabilities: {
-        logging: {},
-        prompts: {},
-        resources: { subscribe: true },
-        tools: { listChanged: true },
-      },
-    })
-    expect((await world.call(more.session, tool('echo'))).result).toBeDefined()
-    await idle()
-    world.spawner.behave({ capabilities: { logging: {}, resources: {}, tools: {} } })
-    const refused = await more.session.request(world.alice, tool('echo'), sink())
-    expect(refused).toMatchObject({ error: { kind: 'not-found' } })
-    expect(world.audited('session.ended')).toEqual([
-      'mismatch: no capability resources.subscribe any more',
-    ])
-  })
-
-  test('use is written within seconds, and at the latest when the broker stops', async () => {
-    const { id, session } = await world.open()
-    await world.call(session, tool('echo'))
-    expect(world.store.sessions.get(hashToken(id))?.calls).toBe(0)
-    await world.clock.advance(5 * SECOND_MS)
-    expect(world.store.sessions.get(hashToken(id))?.calls).toBe(1)
-    await world.call(session, tool('echo'))
-    await world.registry.stopAll(0)
-    expect(world.store.sessions.get(hashToken(id))).toMatchObject({
-      calls: 2,
-      lastUsedAt: world.clock.now(),
-    })
-    expect(world.clock.pending).toBe(0)
   })
 })

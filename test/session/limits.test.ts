@@ -134,6 +134,15 @@ describe('a child that does not start', () => {
     expect(await initialize()).toMatchObject({ error: { retryAfterMs: 1_000 } })
   })
 
+  test('together with others counts as one failure', async () => {
+    world.spawner.behave({ dies: 'no' })
+    const together = await Promise.all([initialize(), initialize(), initialize()])
+    for (const refused of together)
+      expect(refused).toMatchObject({ error: { retryAfterMs: 1_000 } })
+    await world.clock.advance(SECOND_MS)
+    expect(await initialize()).toMatchObject({ error: { retryAfterMs: 2_000 } })
+  })
+
   test('holds up its own account only', async () => {
     world.spawner.behave({ dies: 'no' })
     await initialize()
@@ -176,6 +185,21 @@ describe('a child that does not start', () => {
     world.spawner.behave({})
     await world.clock.advance(SECOND_MS)
     expect((await world.call(session, tool('echo'))).result).toBeDefined()
+  })
+
+  test('because it declines a handshake that another took keeps the session and holds up the next try', async () => {
+    const { id, session } = await world.open()
+    world.spawner.last.die()
+    await world.clock.settle()
+    world.spawner.behave({ decline: { code: -32602, message: 'not today' } })
+    for (let n = 0; n < 3; n++)
+      expect(await session.request(world.alice, tool('echo'), sink())).toMatchObject({
+        error: { kind: 'start-failed', reason: 'forgejo-mcp declined: not today' },
+      })
+    expect(world.spawner.children).toHaveLength(2)
+    await world.clock.settle()
+    expect(world.spawner.alive).toEqual([])
+    expect(world.registry.find(world.alice, id).ok).toBe(true)
   })
 
   test('because there is no access passes the reason on and holds nobody up', async () => {

@@ -96,7 +96,7 @@ describe('a renewed credential in token mode', () => {
     await session.notify(world.alice, rpcNotification('notifications/cancelled', { requestId: 7 }))
     expect(old?.methods()).not.toContain('notifications/cancelled')
     world.spawner.last.release()
-    await twin
+    expect((await twin).result).toMatchObject({ released: true })
     await session.notify(world.alice, rpcNotification('notifications/cancelled', { requestId: 7 }))
     expect(old?.methods()).toContain('notifications/cancelled')
     expect((await open).error?.data?.reason).toBe('cancelled')

@@ -33,6 +33,14 @@ describe('a caller with other scopes than the session’s child', () => {
     expect(world.spawner.alive).toHaveLength(2)
   })
 
+  test('shares the handshake: initialized, once said, is said to every child', async () => {
+    const { session } = await world.open()
+    await world.call(session, tool('echo'), reader)
+    await world.notify(session, 'notifications/initialized')
+    for (const child of world.spawner.children)
+      expect(child.methods()).toContain('notifications/initialized')
+  })
+
   test('never shares a child with a wider one', async () => {
     const { session } = await world.open()
     const [wide] = world.spawner.children

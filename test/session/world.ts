@@ -8,14 +8,13 @@ import { type Log, silentLog } from '../../src/log.ts'
 import type { CallSink } from '../../src/mcp/bridge.ts'
 import { type RpcRequest, rpcNotification } from '../../src/mcp/rpc.ts'
 import { createMetrics } from '../../src/metrics.ts'
-import { err, ok } from '../../src/result.ts'
-import type { AccessProvider, AccessRefusal, AccessRequest } from '../../src/session/access.ts'
 import { createRegistry, type Registry, type RegistryDeps } from '../../src/session/registry.ts'
 import type { Session } from '../../src/session/session.ts'
 import type { Caller } from '../../src/store/families.ts'
 import { BROKER_BUSY_MS, openStore, type Store } from '../../src/store/open.ts'
 import { type ManualClock, manualClock } from '../fixtures/clock.ts'
 import { type FakeSpawner, fakeSpawner } from '../fixtures/spawner.ts'
+import { fakeAccess } from './access.ts'
 
 export const INITIALIZE = {
   protocolVersion: '2025-11-25',
@@ -60,40 +59,6 @@ export function sink(): CallSink & { messages: string[]; ends: string[]; reply: 
       if (ends.length > 1) throw new Error(`answered twice: ${ends.join(' and ')}`)
       done.resolve(JSON.parse(text) as Reply)
     },
-  }
-}
-
-/** Gives every child an access of its own and counts how they are given back. */
-export function fakeAccess(url = 'http://127.0.0.1:1/relay') {
-  const opened: { request: AccessRequest; generation: number; released: number }[] = []
-  let refusal: AccessRefusal | undefined
-  let generation = 1
-  const provider: AccessProvider = {
-    async open(wanted) {
-      if (refusal) return err(refusal)
-      const access = { request: wanted, generation, released: 0 }
-      opened.push(access)
-      const credential = `credential-${access.generation}-${opened.length}`
-      return ok({
-        url,
-        credential,
-        env: { HTTP_PROXY: 'http://127.0.0.1:1' },
-        generation: access.generation,
-        secrets: () => [credential],
-        clean: (text) => text.replaceAll(credential, '[redacted]'),
-        release: () => void access.released++,
-      })
-    },
-  }
-  return {
-    provider,
-    opened,
-    /** Accesses that were opened and not given back. */
-    held: () => opened.filter(({ released }) => released === 0).length,
-    refuse(why: AccessRefusal | undefined) {
-      refusal = why
-    },
-    renew: () => void generation++,
   }
 }
 

@@ -1,0 +1,36 @@
+import { err, ok } from '../../src/result.ts'
+import type { AccessProvider, AccessRefusal, AccessRequest } from '../../src/session/access.ts'
+
+/** Gives every child an access of its own and counts how they are given back. */
+export function fakeAccess(url = 'http://127.0.0.1:1/relay') {
+  const opened: { request: AccessRequest; generation: number; released: number }[] = []
+  let refusal: AccessRefusal | undefined
+  let generation = 1
+  const provider: AccessProvider = {
+    async open(wanted) {
+      if (refusal) return err(refusal)
+      const access = { request: wanted, generation, released: 0 }
+      opened.push(access)
+      const credential = `credential-${access.generation}-${opened.length}`
+      return ok({
+        url,
+        credential,
+        env: { HTTP_PROXY: 'http://127.0.0.1:1' },
+        generation: access.generation,
+        secrets: () => [credential],
+        clean: (text) => text.replaceAll(credential, '[redacted]'),
+        release: () => void access.released++,
+      })
+    },
+  }
+  return {
+    provider,
+    opened,
+    /** Accesses that were opened and not given back. */
+    held: () => opened.filter(({ released }) => released === 0).length,
+    refuse(why: AccessRefusal | undefined) {
+      refusal = why
+    },
+    renew: () => void generation++,
+  }
+}
