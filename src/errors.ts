@@ -48,7 +48,7 @@ export class OAuthError extends Error {
   }
 }
 
-/** JSON-RPC 2.0 §5.1 numbers, and MCP's own for an unknown session. */
+/** JSON-RPC 2.0 §5.1 numbers, MCP's own for an unknown session, and ours from the range left to servers. */
 export const RPC = {
   parseError: -32700,
   invalidRequest: -32600,
@@ -57,6 +57,7 @@ export const RPC = {
   internalError: -32603,
   sessionNotFound: -32001,
   unavailable: -32000,
+  insufficientScope: -32010,
 } as const
 
 /** An operator's mistake: what is wrong and how to mend it. Ends the program with the given exit code. */

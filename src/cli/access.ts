@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import type { Upstream } from '../forgejo/upstream.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { commonScopes } from '../oauth/standing.ts'
 import type { Vault } from '../oauth/vault.ts'
 import { createDirectAccess } from '../relay/direct.ts'
 import { startRelay } from '../relay/relay.ts'
@@ -52,7 +53,10 @@ export function openAccess(deps: {
       set: (value) => store.facts.set(clock.now(), 'forgejo_version', value),
     },
     audit: (event) => store.audit.add(clock.now(), event),
-    scopesNow: ({ scopes }) => scopes,
+    scopesNow: ({ accountId, clientId, scopes }) => {
+      const cap = clientId && store.grants.liveScopes(accountId, clientId)
+      return cap ? commonScopes(scopes, cap) : undefined
+    },
     issuer: () => issuer,
   })
   opened.defer(() => relay.stop())

@@ -12,11 +12,13 @@ import { createJanitor } from '../jobs/janitor.ts'
 import { createReaper } from '../jobs/reaper.ts'
 import { createRotator } from '../jobs/rotator.ts'
 import type { Log } from '../log.ts'
+import type { Permissions } from '../mcp/permissions.ts'
 import { createMetrics } from '../metrics.ts'
 import { createAuthorization } from '../oauth/authorization.ts'
 import { createClients } from '../oauth/clients.ts'
 import { createPolicy } from '../oauth/policy.ts'
 import { createRevocation } from '../oauth/revoke.ts'
+import { createStepUps } from '../oauth/step-up.ts'
 import { createTokens } from '../oauth/token.ts'
 import { createVault } from '../oauth/vault.ts'
 import { createVerifier } from '../oauth/verify.ts'
@@ -27,6 +29,7 @@ import { BUILD } from '../version.ts'
 import { openAccess } from './access.ts'
 import { loadKeys, openSealer } from './key.ts'
 import { listen } from './listen.ts'
+import { openPermissions } from './permissions.ts'
 import { createProbes } from './probes.ts'
 import { pace, startJobs, USUAL_MS } from './timers.ts'
 
@@ -39,6 +42,8 @@ export interface BrokerOptions {
   clock: Clock
   /** The broker's own environment: children get a few allowed names of it. */
   environment: Readonly<Record<string, string | undefined>>
+  /** In place of the permissions that follow from the configuration. */
+  permissions?: Permissions
 }
 
 /** A running broker. */
@@ -63,6 +68,7 @@ export async function openBroker({
   log,
   clock,
   environment,
+  permissions = openPermissions(config, log),
 }: BrokerOptions): Promise<Broker> {
   await using opened = new AsyncDisposableStack()
   opened.defer(lockStore(config.storePath))
@@ -149,6 +155,7 @@ export async function openBroker({
   )
   opened.defer(() => jobs.stop())
 
+  const stepUps = createStepUps({ store, clock })
   const app = createApp({
     config,
     clock,
@@ -168,9 +175,21 @@ export async function openBroker({
       metrics,
       config,
     }),
-    tokens: createTokens({ store, policy, vault, revocation, clock, log, metrics, config }),
+    tokens: createTokens({
+      store,
+      policy,
+      vault,
+      revocation,
+      clock,
+      log,
+      metrics,
+      config,
+      refreshed: (familyId) => stepUps.refreshed(familyId),
+    }),
     verifier: createVerifier({ store, clock, config }),
     vault,
+    permissions,
+    stepUps,
     registry,
     probes: createProbes({ config, store, upstream, environment }),
     build: BUILD,

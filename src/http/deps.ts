@@ -1,11 +1,13 @@
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
+import type { Permissions } from '../mcp/permissions.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Authorization } from '../oauth/authorization.ts'
 import type { Clients } from '../oauth/clients.ts'
 import type { Credential } from '../oauth/credential.ts'
 import type { Policy } from '../oauth/policy.ts'
+import type { StepUps } from '../oauth/step-up.ts'
 import type { Tokens } from '../oauth/token.ts'
 import type { Verifier } from '../oauth/verify.ts'
 import type { Registry } from '../session/registry.ts'
@@ -36,6 +38,9 @@ export interface HttpDeps {
   verifier: Verifier
   /** The state of an account's upstream credential, without asking Forgejo. */
   vault: { peek(accountId: string): Credential }
+  /** What a caller's scopes allow; what they do not never reaches a child. */
+  permissions: Permissions
+  stepUps: Pick<StepUps, 'refused'>
   registry: Pick<Registry, 'initialize' | 'find' | 'end'>
   probes: Probes
   build: { version: string; revision: string; date: string }

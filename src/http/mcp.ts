@@ -11,6 +11,7 @@ import {
 } from '../mcp/inbound.ts'
 import { parseBody } from '../mcp/parse.ts'
 import type { ClientMessage, RpcRequest } from '../mcp/rpc.ts'
+import { ok } from '../result.ts'
 import type { Session } from '../session/session.ts'
 import type { Caller, HttpDeps } from './deps.ts'
 import { bearerPlugin, guardMcp } from './guard.ts'
@@ -25,6 +26,7 @@ import {
   sessionNotFound,
   tooLarge,
 } from './mcp-reply.ts'
+import { denied, deniedReply } from './mcp-scope.ts'
 import { readBody } from './request.ts'
 
 /** Most that a child may say before it answers `initialize`, in messages; more is dropped. */
@@ -125,6 +127,9 @@ async function converse(
   deps: HttpDeps,
 ): Promise<Response> {
   const requests = messages.filter((message) => message.kind === 'request')
+  const [only] = requests
+  const refusal = only && !batch ? denied(deps, caller, session, only) : undefined
+  if (refusal) return deniedReply(deps, refusal)
   const exchange = openExchange({
     clock: deps.clock,
     streams: session.streams,
@@ -136,7 +141,10 @@ async function converse(
     if (message.kind === 'notification') return await session.notify(caller, message)
     if (message.kind === 'response') return await session.answer(caller, message)
     const sink = exchange.sinks[requests.indexOf(message)] ?? exchange
-    const taken = await session.request(caller, message, sink)
+    const refusal = batch ? denied(deps, caller, session, message) : undefined
+    if (refusal) return ok(sink.end(refusal.text))
+    const shown = deps.permissions.shown(message, caller.scopes, sink)
+    const taken = await session.request(caller, message, shown)
     if (!taken.ok && batch) sink.end(refusalText(taken.error, message.idText))
     return taken
   })

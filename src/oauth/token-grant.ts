@@ -12,6 +12,8 @@ export interface TokenDeps extends MintDeps {
   policy: Policy
   vault: Pick<Vault, 'peek'>
   revocation: Revocation
+  /** Told of each family whose tokens were refreshed. */
+  refreshed?(familyId: string): void
   config: Pick<Config, 'accessTokenTtlMs' | 'refreshTokenTtlMs' | 'refreshGraceMs' | 'allowedUsers'>
 }
 

@@ -36,6 +36,7 @@ export const refreshGrant: GrantType = {
     checkStanding(deps, row)
     if (row.expiresAt <= now) throw invalidGrant('the refresh token has expired')
 
+    deps.refreshed?.(row.familyId)
     if (row.supersededAt === null) return rotate(deps, now, presented, row)
     if (now - row.supersededAt <= config.refreshGraceMs || !successorSeen(deps, row))
       return answerAgain(deps, now, presented, row)

@@ -5,8 +5,8 @@ export interface Lease {
   accountId: string
   /** The child's effective scopes, family ∩ grant, as of the lease; empty while nobody leased it. */
   scopes: readonly string[]
-  /** The grant behind it, where the caller knows it. */
-  grantId?: string
+  /** The client whose grant caps them; undefined for a standby. */
+  clientId?: string
 }
 
 /** The holder of a living pass: one child. */

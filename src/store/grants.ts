@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, type SQL } from 'drizzle-orm'
+import { and, desc, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import type { Db } from './db.ts'
 import { accounts, clients, grants } from './schema.ts'
 
@@ -12,7 +12,22 @@ export interface NamedGrant extends GrantRow {
 
 /** What each client may do for each account. At most one grant of a pair is live; revoked ones stay as history. */
 export function grantStore(db: Db) {
+  const liveScopes = db
+    .select({ scopes: grants.scopes })
+    .from(grants)
+    .where(
+      and(
+        eq(grants.accountId, sql.placeholder('accountId')),
+        eq(grants.clientId, sql.placeholder('clientId')),
+        isNull(grants.revokedAt),
+      ),
+    )
+    .prepare()
   return {
+    /** The cap that the live grant of this account to this client sets; undefined when there is none. */
+    liveScopes: (accountId: string, clientId: string): string[] | undefined =>
+      liveScopes.get({ accountId, clientId })?.scopes,
+
     /** The live grant of this account to this client. */
     findLive(accountId: string, clientId: string): GrantRow | undefined {
       return db

@@ -8,11 +8,13 @@ import { createSealer, randomKey, randomToken, s256 } from '../../src/crypto.ts'
 import { createUpstream } from '../../src/forgejo/upstream.ts'
 import { createApp } from '../../src/http/app.ts'
 import { describe as describeError, type Log } from '../../src/log.ts'
+import { createPermissions } from '../../src/mcp/permissions.ts'
 import { createMetrics } from '../../src/metrics.ts'
 import { createAuthorization } from '../../src/oauth/authorization.ts'
 import { createClients } from '../../src/oauth/clients.ts'
 import { createPolicy } from '../../src/oauth/policy.ts'
 import { createRevocation } from '../../src/oauth/revoke.ts'
+import { createStepUps } from '../../src/oauth/step-up.ts'
 import { createTokens } from '../../src/oauth/token.ts'
 import { createVault } from '../../src/oauth/vault.ts'
 import { createVerifier } from '../../src/oauth/verify.ts'
@@ -149,6 +151,8 @@ export async function startFlow(options: FlowOptions = {}) {
     tokens: createTokens({ ...shared, revocation }),
     verifier,
     vault,
+    permissions: createPermissions({ supported: policy.scopesSupported }),
+    stepUps: createStepUps({ store, clock }),
     registry: { initialize: noSessions, find: noSessions, end: noSessions },
     probes: { store: () => true, binary: () => true, forgejo: async () => true },
     build: { version: '0', revision: 'test', date: 'today' },

@@ -2,6 +2,7 @@ import type { Config } from '../../src/config.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { HttpDeps } from '../../src/http/deps.ts'
 import { type Fields, type Log, silentLog } from '../../src/log.ts'
+import { createPermissions } from '../../src/mcp/permissions.ts'
 import { createMetrics } from '../../src/metrics.ts'
 import { createKit, type FlowKit } from '../oauth/flow-kit.ts'
 
@@ -78,6 +79,8 @@ export function createHttpKit(options: HttpKitOptions = {}) {
     tokens: flow.tokens,
     verifier: flow.verifier,
     vault: { peek: () => flow.forgejo.credential },
+    permissions: createPermissions({ supported: flow.policy.scopesSupported }),
+    stepUps: { refused: () => 'challenge' },
     registry: {
       initialize: notHere,
       find: () => ({ ok: false, error: 'not-found' }),

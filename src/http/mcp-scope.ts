@@ -1,0 +1,58 @@
+import { RPC } from '../errors.ts'
+import type { Denial } from '../mcp/permissions.ts'
+import { errorText, type RpcRequest } from '../mcp/rpc.ts'
+import { covers, plainScopes } from '../scopes.ts'
+import type { Session } from '../session/session.ts'
+import type { Caller, HttpDeps } from './deps.ts'
+import { jsonReply } from './mcp-reply.ts'
+
+type ScopeDeps = Pick<HttpDeps, 'permissions' | 'policy' | 'stepUps'>
+
+/** A request that its caller's scopes do not allow: the error it gets, and whether the client is to ask for more. */
+export interface Denied {
+  text: string
+  /** The scope that a new login should ask for: what is held and what is needed. Undefined when none would help. */
+  scope: string | undefined
+}
+
+/**
+ * Judges a request before anything is said to the child (RFC 6750 §3.1); undefined when it may go on. A refusal is
+ * audited. No scope is asked for that this server cannot give, nor of a client that would only refresh its tokens.
+ */
+export function denied(
+  deps: ScopeDeps,
+  caller: Caller,
+  session: Session,
+  request: RpcRequest,
+): Denied | undefined {
+  const { permissions, policy, stepUps } = deps
+  const denial = permissions.denial(request, caller.scopes)
+  if (!denial) return undefined
+  const wanted = plainScopes([...caller.scopes, ...denial.missing])
+  const text = denialText(denial, request.idText, wanted)
+  const how = stepUps.refused(caller, {
+    sessionHash: session.hash,
+    reason:
+      denial.missing.length > 0 ? `${denial.what} needs ${denial.missing.join(' ')}` : denial.what,
+  })
+  const grantable = denial.missing.length > 0 && covers(policy.scopesSupported, denial.missing)
+  const scope = how === 'challenge' && grantable ? wanted.join(' ') : undefined
+  return { text, scope }
+}
+
+/** The reply to a request on its own: 403 with the challenge, or the plain error. */
+export function deniedReply(deps: ScopeDeps, { text, scope }: Denied): Response {
+  if (scope === undefined) return jsonReply(200, text)
+  // Clients search the header without parsing it: what they look for stands before the free text.
+  const challenge =
+    `Bearer error="insufficient_scope", scope="${scope}", ` +
+    `resource_metadata="${deps.policy.resourceMetadata}", error_description="more permissions are needed"`
+  return jsonReply(403, text, { 'WWW-Authenticate': challenge })
+}
+
+function denialText(denial: Denial, idText: string, wanted: readonly string[]): string {
+  if (denial.missing.length === 0)
+    return errorText(idText, RPC.insufficientScope, denial.text, { reason: 'not_offered' })
+  const data = { reason: 'insufficient_scope', missing: denial.missing, scope: wanted.join(' ') }
+  return errorText(idText, RPC.insufficientScope, denial.text, data)
+}

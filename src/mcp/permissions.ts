@@ -1,0 +1,146 @@
+import { covers, missingScopes, plainScopes } from '../scopes.ts'
+import type { CallSink } from './calls.ts'
+import { editList, textMember, withMember } from './listing.ts'
+import { resourceScopes, templateScopes } from './resources.ts'
+import type { RpcRequest } from './rpc.ts'
+import { callScopes, findTool, type Tool, usableWith } from './tools.ts'
+
+/** A request that goes beyond what its caller may do. */
+export interface Denial {
+  /** What was wanted, in a few words. */
+  what: string
+  /** The scopes it needs and the caller does not have; empty when no scope would help. */
+  missing: readonly string[]
+  /** A sentence or two for whoever reads the error, a model most likely. */
+  text: string
+}
+
+/** What a caller with certain scopes may ask of a child, and what it gets to see. */
+export interface Permissions {
+  /** Why a request must not reach the child; undefined when it may. `held` are the caller's scopes. */
+  denial(request: RpcRequest, held: readonly string[]): Denial | undefined
+  /** The same sink, with what the caller may not use left out of listings, and tools described by what they really do. */
+  shown(request: RpcRequest, held: readonly string[], sink: CallSink): CallSink
+}
+
+/** How many tools without known scopes are named in the log. */
+const MAX_NAMED = 200
+/** Longest name that is repeated in a text, in characters. */
+const MAX_NAME = 80
+
+const quoted = (name: unknown): string =>
+  typeof name === 'string' ? JSON.stringify(name.slice(0, MAX_NAME)) : 'without a name'
+
+/**
+ * The permissions that follow from the tables of tools and resources.
+ * @param options.supported every scope that a login can have: what is not in the tables needs them all
+ * @param options.withheld tools that nobody may use
+ * @param options.unlisted told once of each tool that a child has and the table has not
+ */
+export function createPermissions(options: {
+  supported: readonly string[]
+  withheld?: readonly string[]
+  unlisted?(name: string): void
+}): Permissions {
+  const { supported, withheld = [], unlisted = () => {} } = options
+  const named = new Set<string>()
+
+  const needs = (
+    { method, params = {} }: RpcRequest,
+    held: readonly string[],
+  ): Denial | undefined => {
+    switch (method) {
+      case 'tools/call': {
+        const tool = findTool(params.name)
+        if (!tool) return deny(`the tool ${quoted(params.name)}`, supported, held)
+        if (withheld.includes(tool.name)) return notOffered(tool.name)
+        return deny(tool.name, callScopes(tool, params.arguments), held, otherWay(tool, held))
+      }
+      case 'resources/read':
+      case 'resources/subscribe': {
+        const scopes = resourceScopes(params.uri) ?? supported
+        return deny(`the resource ${quoted(params.uri)}`, scopes, held)
+      }
+      default:
+        return undefined
+    }
+  }
+
+  /** Whether the caller can use what has these scopes; what has no known ones needs all. */
+  const usable = (held: readonly string[], scopes: readonly string[] | undefined): boolean =>
+    covers(held, scopes ?? supported)
+
+  const toolShown = (item: string, held: readonly string[]): string | undefined => {
+    const name = textMember(item, 'name') ?? ''
+    const tool = findTool(name)
+    if (!tool) {
+      if (!named.has(name) && named.size < MAX_NAMED) {
+        named.add(name)
+        unlisted(name.slice(0, MAX_NAME))
+      }
+      return usable(held, undefined) ? item : undefined
+    }
+    if (withheld.includes(name)) return undefined
+    if (!usableWith(tool).some((scopes) => usable(held, scopes))) return undefined
+    return withMember(withMember(item, 'title', tool.hints.title), 'annotations', tool.hints)
+  }
+
+  const editor = (method: string, held: readonly string[]) => {
+    switch (method) {
+      case 'tools/list':
+        return (text: string) => editList(text, 'tools', (item) => toolShown(item, held))
+      case 'resources/list':
+        return (text: string) =>
+          editList(text, 'resources', (item) =>
+            usable(held, resourceScopes(textMember(item, 'uri'))) ? item : undefined,
+          )
+      case 'resources/templates/list':
+        return (text: string) =>
+          editList(text, 'resourceTemplates', (item) =>
+            usable(held, templateScopes(textMember(item, 'uriTemplate'))) ? item : undefined,
+          )
+      default:
+        return undefined
+    }
+  }
+
+  return {
+    denial: needs,
+    shown(request, held, sink) {
+      const edit = editor(request.method, held)
+      if (!edit) return sink
+      return { message: (text) => sink.message(text), end: (text) => sink.end(edit(text)) }
+    },
+  }
+}
+
+function deny(
+  what: string,
+  needed: readonly string[],
+  held: readonly string[],
+  otherWay = '',
+): Denial | undefined {
+  const missing = missingScopes(held, needed)
+  if (missing.length === 0) return undefined
+  const plain = plainScopes(missing)
+  const has = held.length > 0 ? plainScopes(held).join(', ') : 'no permission at all'
+  return {
+    what,
+    missing: plain,
+    text:
+      `Not permitted: ${what} needs the permission ${plain.join(', ')}, which the user has not given ` +
+      `to this connection; it has ${has}. ${otherWay}Do not try again: ask the user to connect anew and allow it.`,
+  }
+}
+
+/** How the caller could use the tool with what it has. */
+function otherWay(tool: Tool, held: readonly string[]): string {
+  const form = tool.forms.find(({ scopes }) => covers(held, scopes))
+  return form ? `It can be used ${form.how}. ` : ''
+}
+
+const notOffered = (name: string): Denial => ({
+  what: name,
+  missing: [],
+  text: `Not available: the operator of this server does not offer ${name}.`,
+})
