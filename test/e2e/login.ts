@@ -1,5 +1,5 @@
 import { randomToken, s256 } from '../../src/crypto.ts'
-import { type Browser, createBrowser, loginAtForgejo } from '../fixtures/browser.ts'
+import { type Browser, createBrowser, loginAtForgejo, type Page } from '../fixtures/browser.ts'
 import { openSession, type Session } from './wire.ts'
 
 /** Where the client waits for its code. Nothing listens there: the browser stops in front of it. */
@@ -52,9 +52,26 @@ export async function register(
   return String((await post(`${url}/oauth/register`, JSON.stringify(metadata))).client_id)
 }
 
+/** The same browser, which writes down where it was sent. */
+function recording(browser: Browser, redirects: string[]): Browser {
+  const noted = (page: Page): Page => {
+    redirects.push(...page.redirects)
+    return page
+  }
+  return {
+    ...browser,
+    get page() {
+      return browser.page
+    },
+    get: async (...args) => noted(await browser.get(...args)),
+    submit: async (...args) => noted(await browser.submit(...args)),
+  }
+}
+
 /** A client from nothing to tokens, by plain requests: register, authorize, consent, Forgejo, token. */
 export async function login(url: string, user: string, how: LoginOptions): Promise<Login> {
-  const { browser = createBrowser() } = how
+  const redirects: string[] = []
+  const browser = recording(how.browser ?? createBrowser(), redirects)
   const clientId = how.clientId ?? (await register(url, how.client ?? 'By hand'))
   const verifier = randomToken()
   const state = randomToken()
@@ -87,7 +104,6 @@ export async function login(url: string, user: string, how: LoginOptions): Promi
     code_verifier: verifier,
     redirect_uri: CALLBACK,
   })
-  const redirects = [...(browser.page?.redirects ?? []), back.href]
   const held: Login = {
     user,
     clientId,

@@ -11,6 +11,7 @@ import {
 } from '../fixtures/broker.ts'
 import { startForgejo } from '../fixtures/forgejo/server.ts'
 import { childrenOf, type Process, stillAlive } from '../fixtures/processes.ts'
+import { until } from '../fixtures/until.ts'
 import { type Login, type LoginOptions, login } from './login.ts'
 
 export interface WorldOptions {
@@ -71,6 +72,9 @@ export async function openWorld({ program, binary, env = {}, confidential = true
 
     /** What all brokers on this store have logged. */
     log: () => logs.map((log) => log()).join(''),
+
+    /** Waits until something was logged. */
+    logged: (text: string) => until(`logged: ${text}`, () => world.log().includes(text)),
 
     /** Starts a broker on the store; `more` joins its environment for good. */
     async start(more: Record<string, string> = {}): Promise<BrokerProcess> {
