@@ -33,6 +33,9 @@ import { openPermissions } from './permissions.ts'
 import { createProbes } from './probes.ts'
 import { pace, startJobs, USUAL_MS } from './timers.ts'
 
+/** How long a verified bearer token is not looked up again, in milliseconds: what the CLI revokes may work on so long. */
+const REMEMBER_CALLER_MS = 1_000
+
 /** How long the last answers may take to reach their clients at shutdown, in milliseconds. */
 const FLUSH_MS = 1_000
 
@@ -87,7 +90,11 @@ export async function openBroker({
   const upstream = createUpstream({ config, clock })
   // Credentials, families and sessions tell one another what ended: the registry is there before any of them speaks.
   let registry: Registry
-  const familyEnded = (familyId: string, reason: string) => registry.endFamily(familyId, reason)
+  const verifier = createVerifier({ store, clock, config, rememberMs: REMEMBER_CALLER_MS })
+  const familyEnded = (familyId: string, reason: string) => {
+    verifier.forget()
+    registry.endFamily(familyId, reason)
+  }
   const revocation = createRevocation({ store, clock, events: { familyEnded } })
   const vault = createVault({
     store,
@@ -186,7 +193,7 @@ export async function openBroker({
       config,
       refreshed: (familyId) => stepUps.refreshed(familyId),
     }),
-    verifier: createVerifier({ store, clock, config }),
+    verifier,
     vault,
     permissions,
     stepUps,

@@ -23,7 +23,7 @@ export function createApp(deps: HttpDeps) {
     handler: { standardHostname: false },
   })
     .onRequest(({ request, server, set }) => {
-      const { headers, reply } = gate(request, server?.requestIP(request)?.address)
+      const { headers, reply } = gate(request, () => server?.requestIP(request)?.address)
       Object.assign(set.headers, headers)
       return reply
     })

@@ -16,12 +16,13 @@ export interface Gated {
 
 /**
  * What holds before any handler runs, in this order: health answers whatever the Host; Host; a path that is there;
- * preflights; the method; the rate limit. `peer` is the socket's address, undefined on a unix socket.
+ * preflights; the method; the rate limit. `peer` finds the socket's address, undefined on a unix socket; it is asked
+ * only where requests are counted.
  */
 export function createGate(
   deps: Pick<HttpDeps, 'config' | 'clock' | 'metrics'>,
   ops: Ops,
-): (request: Request, peer: string | undefined) => Gated {
+): (request: Request, peer: () => string | undefined) => Gated {
   const { config, clock, metrics } = deps
   const clientAddress = createClientAddress(config)
   const limits = {
@@ -53,7 +54,7 @@ export function createGate(
     }
     if (!takesMethod) return { headers, reply: wrongMethod(rule) }
     if (rule.limit && config.rateLimit) {
-      const client = clientAddress(peer, request.headers.get('x-forwarded-for'))
+      const client = clientAddress(peer(), request.headers.get('x-forwarded-for'))
       const seconds = limits[rule.limit](rateKey(client))
       if (seconds > 0) {
         metrics.rateLimited.inc({ route: rule.limit })

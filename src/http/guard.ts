@@ -48,7 +48,7 @@ export function guardMcp(
   if (!isOurHost(request.headers.get('host'), config)) return forbidden('Host')
   const origin = request.headers.get('origin')
   if (origin !== null && !isOurOrigin(origin, config)) return forbidden('Origin')
-  if (queryOf(request).has('access_token'))
+  if (request.url.includes('?') && queryOf(request).has('access_token'))
     return oauthErrorResponse(
       new OAuthError('invalid_request', 'a token must not be sent in the URL'),
     )

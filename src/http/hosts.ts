@@ -5,6 +5,10 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 /** `host` or `host:port`; IPv6 in brackets. */
 const HOST_HEADER = /^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
 
+/** The host of an origin: no path, no user, so that it need not be parsed for each request. */
+const hostnameOf = (origin: string): string =>
+  /^https?:\/\/(\[[^\]]*\]|[^:]+)/.exec(origin)?.[1] ?? ''
+
 /** Whether a host name is this machine itself. */
 export const isLoopbackHost = (hostname: string): boolean => LOOPBACK.has(hostname)
 
@@ -15,7 +19,7 @@ export const isLoopbackHost = (hostname: string): boolean => LOOPBACK.has(hostna
 export function isOurHost(host: string | null, config: Pick<Config, 'publicUrl'>): boolean {
   const hostname = HOST_HEADER.exec((host ?? '').toLowerCase())?.[1]
   if (hostname === undefined) return false
-  const ours = new URL(config.publicUrl).hostname
+  const ours = hostnameOf(config.publicUrl)
   return hostname === ours || (isLoopbackHost(ours) && isLoopbackHost(hostname))
 }
 
@@ -28,7 +32,7 @@ export function isOurOrigin(
   config: Pick<Config, 'publicUrl' | 'allowedOrigins'>,
 ): boolean {
   if (origin === config.publicUrl || config.allowedOrigins.includes(origin)) return true
-  if (!URL.canParse(origin) || !isLoopbackHost(new URL(config.publicUrl).hostname)) return false
+  if (!URL.canParse(origin) || !isLoopbackHost(hostnameOf(config.publicUrl))) return false
   const url = new URL(origin)
   return url.origin === origin && isLoopbackHost(url.hostname)
 }

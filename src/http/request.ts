@@ -7,7 +7,9 @@ import { err, ok, type Result } from '../result.ts'
 export function pathOf(request: Request): string {
   const target = request.url
   const start = target.startsWith('/') ? 0 : target.indexOf('/', target.indexOf('://') + 3)
-  return (start < 0 ? '/' : target.slice(start)).split(/[?#]/, 1)[0] ?? '/'
+  if (start < 0) return '/'
+  const end = target.slice(start).search(/[?#]/)
+  return end < 0 ? target.slice(start) : target.slice(start, start + end)
 }
 
 /** The query of a request, repeated keys and all. */
@@ -26,7 +28,12 @@ export async function readBody(
   request: Request,
   maxBytes: number,
 ): Promise<Result<Uint8Array, 'too-large'>> {
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return err('too-large')
+  const announced = request.headers.get('content-length')
+  if (announced !== null) {
+    // What the header says is all that there is to read; a stream would cost more than the whole request.
+    if (Number(announced) > maxBytes) return err('too-large')
+    return ok(await request.bytes())
+  }
   if (!request.body) return ok(new Uint8Array())
   const chunks: Uint8Array[] = []
   let bytes = 0

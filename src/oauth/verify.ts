@@ -1,6 +1,6 @@
 import { type Clock, MINUTE_MS } from '../clock.ts'
 import type { Config } from '../config.ts'
-import { hashToken } from '../crypto.ts'
+import { hashToken, type TokenHash } from '../crypto.ts'
 import { err, ok, type Result } from '../result.ts'
 import type { Caller } from '../store/families.ts'
 import type { Store } from '../store/open.ts'
@@ -10,42 +10,68 @@ import { effectiveScopes, standingProblem } from './standing.ts'
 /** How old a family's last use may get before it is written anew: not every request is worth a write. */
 const LAST_USE_MS = 5 * MINUTE_MS
 
+/** Callers that are remembered at a time; beyond that all are forgotten. */
+const MAX_REMEMBERED = 1024
+
 /** Why a bearer token is no good. */
 export type TokenProblem = 'unknown' | 'expired' | 'revoked' | 'not-allowed'
 
 export interface Verifier {
   /** Resolves a bearer token to its caller (RFC 6750 §3.1: every problem is `invalid_token`). */
   verify(token: string): Result<Caller, TokenProblem>
+  /** Asks the store again about every token: something was revoked. */
+  forget(): void
 }
 
-/** Judges bearer tokens: one query each, and a write only for a token's first use and a stale last use. */
-export function createVerifier(deps: {
+export interface VerifierDeps {
   store: Store
   clock: Clock
   config: Pick<Config, 'allowedUsers'>
-}): Verifier {
-  const { store, clock, config } = deps
+  /**
+   * How long a good token is taken as good without asking the store, in ms; 0, the default, asks every time.
+   * It is how late a revocation by another process can be.
+   */
+  rememberMs?: number
+}
+
+/** Judges bearer tokens: one query each, and a write only for a token's first use and a stale last use. */
+export function createVerifier(deps: VerifierDeps): Verifier {
+  const { store, clock, config, rememberMs = 0 } = deps
+  const remembered = new Map<TokenHash, { caller: Caller; until: number }>()
+
+  function judge(tokenHash: TokenHash, now: number): Result<Caller, TokenProblem> {
+    const row = store.tokens.findAccess(tokenHash)
+    if (!row) return err('unknown')
+    // Even an expired token proves that the answer it came in has arrived: the refresh token before it is spent.
+    if (row.presentedAt === null) store.tokens.markAccess(now, row.tokenHash)
+    const problem = standingProblem(row, config.allowedUsers)
+    if (problem) return err(problem)
+    if (row.expiresAt <= now) return err('expired')
+    if (row.lastUsedAt === null || row.lastUsedAt <= now - LAST_USE_MS)
+      store.families.touch(now, row.familyId)
+    const caller: Caller = {
+      accountId: row.accountId,
+      clientId: row.clientId,
+      grantId: row.grantId,
+      familyId: row.familyId,
+      login: row.login,
+      scopes: effectiveScopes(row),
+    }
+    if (rememberMs > 0) {
+      if (remembered.size >= MAX_REMEMBERED) remembered.clear()
+      remembered.set(tokenHash, { caller, until: Math.min(now + rememberMs, row.expiresAt) })
+    }
+    return ok(caller)
+  }
+
   return {
     verify(token) {
       if (!ACCESS_TOKEN.test(token)) return err('unknown')
-      const row = store.tokens.findAccess(hashToken(token))
-      if (!row) return err('unknown')
+      const tokenHash = hashToken(token)
       const now = clock.now()
-      // Even an expired token proves that the answer it came in has arrived: the refresh token before it is spent.
-      if (row.presentedAt === null) store.tokens.markAccess(now, row.tokenHash)
-      const problem = standingProblem(row, config.allowedUsers)
-      if (problem) return err(problem)
-      if (row.expiresAt <= now) return err('expired')
-      if (row.lastUsedAt === null || row.lastUsedAt <= now - LAST_USE_MS)
-        store.families.touch(now, row.familyId)
-      return ok({
-        accountId: row.accountId,
-        clientId: row.clientId,
-        grantId: row.grantId,
-        familyId: row.familyId,
-        login: row.login,
-        scopes: effectiveScopes(row),
-      })
+      const known = remembered.get(tokenHash)
+      return known && now < known.until ? ok(known.caller) : judge(tokenHash, now)
     },
+    forget: () => remembered.clear(),
   }
 }

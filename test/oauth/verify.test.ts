@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { HOUR_MS, MINUTE_MS } from '../../src/clock.ts'
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/clock.ts'
 import type { Client } from '../../src/oauth/clients.ts'
+import { createVerifier } from '../../src/oauth/verify.ts'
 import { createKit, type FlowKit } from './flow-kit.ts'
 
 let kit: FlowKit
@@ -73,4 +74,36 @@ test('the first use of a token is written down, and its family once in five minu
   await kit.clock.advance(4 * MINUTE_MS)
   kit.verifier.verify(access_token)
   expect(uses()).toEqual({ presented: begun + MINUTE_MS, used: begun + 5 * MINUTE_MS })
+})
+
+test('a verifier that remembers sees what another process revoked within its time', async () => {
+  const verifier = createVerifier({ ...kit, rememberMs: SECOND_MS })
+  const { access_token } = await kit.connect(client)
+  expect(verifier.verify(access_token).ok).toBe(true)
+  kit.sql('UPDATE families SET revoked_at = 1')
+  await kit.clock.advance(SECOND_MS - 1)
+  expect(verifier.verify(access_token).ok).toBe(true)
+  await kit.clock.advance(1)
+  expect(verifier.verify(access_token)).toEqual({ ok: false, error: 'revoked' })
+})
+
+test('it sees what this process revoked as soon as it is told to forget', async () => {
+  const verifier = createVerifier({ ...kit, rememberMs: SECOND_MS })
+  const { access_token } = await kit.connect(client)
+  const found = verifier.verify(access_token)
+  kit.store.families.revoke(kit.clock.now(), found.ok ? found.value.familyId : '', 'test')
+  verifier.forget()
+  expect(verifier.verify(access_token)).toEqual({ ok: false, error: 'revoked' })
+})
+
+test('it remembers no token beyond its end, and none that was refused', async () => {
+  const verifier = createVerifier({ ...kit, rememberMs: SECOND_MS })
+  const { access_token } = await kit.connect(client)
+  kit.config.allowedUsers.push('sub:2')
+  expect(verifier.verify(access_token)).toEqual({ ok: false, error: 'not-allowed' })
+  kit.config.allowedUsers.pop()
+  await kit.clock.advance(HOUR_MS - 1)
+  expect(verifier.verify(access_token).ok).toBe(true)
+  await kit.clock.advance(1)
+  expect(verifier.verify(access_token)).toEqual({ ok: false, error: 'expired' })
 })
