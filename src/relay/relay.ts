@@ -87,8 +87,8 @@ export function startRelay(deps: RelayDeps): Relay {
     deps.audit(event)
   })
   const { scopesNow } = deps
-  const writeScopes = config.forgejoScopes.filter((scope) => scope.startsWith('write:'))
-  const handle = createService({ context, passes, version, audit, scopesNow, writeScopes, log })
+  const allScopes = config.forgejoScopes
+  const handle = createService({ context, passes, version, audit, scopesNow, allScopes, log })
   const clean = createCleaner(bases.relay, bases.forgejo)
   let stopping: Promise<void> | undefined
 

@@ -1,12 +1,14 @@
 import { randomId } from '../crypto.ts'
 import type { Log } from '../log.ts'
 import { err, ok, type Result } from '../result.ts'
+import { covers } from '../scopes.ts'
 import { parseUrl } from './bases.ts'
 import type { Context, RelayAudit } from './context.ts'
 import { exchange } from './exchange.ts'
 import type { Holder, Lease, Passes } from './passes.ts'
-import { isRead, judge } from './paths.ts'
+import { isRead, judge, type Target } from './paths.ts'
 import { NO_PROXY_HERE, type Refusal, renderRefusal, scopeRefusal } from './refusals.ts'
+import { routeScopes } from './routes.ts'
 import type { Version } from './version.ts'
 
 interface ServiceDeps {
@@ -15,8 +17,8 @@ interface ServiceDeps {
   version: Version
   audit(event: RelayAudit): void
   scopesNow(lease: Lease): readonly string[] | undefined
-  /** The write scopes that a grant could hold: any of them lifts the refusal of writes. */
-  writeScopes: readonly string[]
+  /** The scopes that a login can have: what is not known needs them all. */
+  allScopes: readonly string[]
   log: Log
 }
 
@@ -66,17 +68,30 @@ async function serve(deps: ServiceDeps, request: Request): Promise<Result<Respon
     const headers = { 'content-type': 'application/json;charset=utf-8' }
     return ok(new Response(body.value, { headers }))
   }
-  const refusal = scopeRefusalFor(deps, holder, request.method)
+  const refusal = scopeRefusalFor(deps, holder, request.method, target.value)
   if (refusal) return err(refusal)
   return exchange(context, { request, holder, target: target.value })
 }
 
-/** Whether what the child may do, met with its grant as it is now, covers the method. */
-function scopeRefusalFor(deps: ServiceDeps, holder: Holder, method: string): Refusal | undefined {
+/** Whether what the child may do, met with its grant as it is now, covers the request. */
+function scopeRefusalFor(
+  deps: ServiceDeps,
+  holder: Holder,
+  method: string,
+  target: Target,
+): Refusal | undefined {
   if (!holder.leased) return { status: 403, message: 'nobody has leased this child' }
   const scopes = deps.scopesNow(holder.lease)
   if (!scopes) return { status: 403, message: 'the grant behind this child is gone' }
-  if (isRead(method)) return undefined
   const mayWrite = scopes.some((scope) => scope.startsWith('write:') || scope === 'all')
-  return mayWrite ? undefined : scopeRefusal(deps.writeScopes)
+  const ways = routeScopes(method, target) ?? [deps.allScopes]
+  if ((mayWrite || isRead(method)) && ways.some((needed) => covers(scopes, needed)))
+    return undefined
+  // The bridge lets nothing through that comes to this: a tool asks for more than its table says.
+  deps.log.warn('relay refused what its child has no scope for', {
+    account: holder.lease.accountId,
+    method,
+    path: target.path.split('?')[0],
+  })
+  return scopeRefusal([...new Set(ways.flat())])
 }
