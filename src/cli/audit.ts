@@ -25,10 +25,12 @@ export const auditCommand = defineCommand({
     ...jsonArg,
     ...storeArgs,
   },
-  run: ({ args }) =>
-    withStore(args, ({ store, now }) => {
-      const filter: AuditFilter = { limit: read('limit', args.limit ?? '100', parseInteger) }
-      if (args.since !== undefined) filter.since = now - read('since', args.since, parseDuration)
+  run({ args }) {
+    const limit = read('limit', args.limit ?? '100', parseInteger)
+    const sinceMs = args.since === undefined ? undefined : read('since', args.since, parseDuration)
+    return withStore(args, ({ store, now }) => {
+      const filter: AuditFilter = { limit }
+      if (sinceMs !== undefined) filter.since = now - sinceMs
       if (args.event !== undefined) filter.event = args.event
       if (args.client !== undefined) filter.clientId = args.client
       if (args.account !== undefined) {
@@ -52,7 +54,8 @@ export const auditCommand = defineCommand({
         ]),
         'Nothing that matches.',
       )
-    }),
+    })
+  },
 })
 
 function read(flag: string, text: string, parse: typeof parseDuration): number {

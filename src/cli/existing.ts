@@ -12,18 +12,22 @@ export interface Existing {
   now: number
 }
 
+/** Throws OperatorError (exit code 1) when there is no store. */
+export function mustExist(storePath: string): void {
+  if (existsSync(storePath)) return
+  throw new OperatorError(
+    `there is no store at ${storePath}`,
+    'name it with --store-path or FJMCP_BROKER_STORE_PATH; `serve` makes it',
+  )
+}
+
 /**
  * Opens a store that exists, gives it to `work` and closes it.
  * Throws OperatorError (exit code 1) when there is none.
  */
 export function withStore<T>(args: Record<string, unknown>, work: (existing: Existing) => T): T {
   const config = loadStoreConfig(args)
-  if (!existsSync(config.storePath)) {
-    throw new OperatorError(
-      `there is no store at ${config.storePath}`,
-      'name it with --store-path or FJMCP_BROKER_STORE_PATH; `serve` makes it',
-    )
-  }
+  mustExist(config.storePath)
   const store = openStore({
     path: config.storePath,
     clock: systemClock,

@@ -2,7 +2,7 @@ import { defineCommand } from 'citty'
 import { formatKey, keyId, randomKey } from '../crypto.ts'
 import { OperatorError } from '../errors.ts'
 import { lockStore } from '../store/lock.ts'
-import { withStore } from './existing.ts'
+import { mustExist, withStore } from './existing.ts'
 import { keyPathOf, loadKeys, openSealer, writeKeys } from './key.ts'
 import { loadStoreConfig, storeArgs } from './settings.ts'
 
@@ -37,6 +37,7 @@ const rotate = defineCommand({
         `move it into ${keyPathOf(config.storePath)} (mode 0600), then rotate`,
       )
     }
+    mustExist(config.storePath)
     const release = lockStore(config.storePath)
     try {
       withStore(args, ({ store, now }) => {
