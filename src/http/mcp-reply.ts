@@ -15,6 +15,9 @@ const STREAM_HEADERS = {
   'X-Accel-Buffering': 'no',
 }
 
+/** Counted in the metrics; nobody reads it. */
+const CLIENT_GONE = 499
+
 /** What every request gets on a session that is not the caller's own living one; clients look for its code literally. */
 const SESSION_NOT_FOUND =
   '{"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found","data":{"error":"session_expired","retry":"re-initialize"}},"id":null}'
@@ -36,22 +39,33 @@ export const sessionNotFound = (): Response => jsonReply(404, SESSION_NOT_FOUND)
 export const tooLarge = (): Response =>
   jsonReply(413, errorText(undefined, RPC.invalidRequest, 'Request body too large'))
 
-/** 405 for a method that the path does not take, or not yet. */
-export const methodNotAllowed = (allow: string): Response =>
-  jsonReply(405, errorText(undefined, RPC.unavailable, 'Method not allowed'), { Allow: allow })
-
 /** What a request that goes no further is answered with. */
 export const rejected = (rejection: Rejection): Response =>
   jsonReply(rejection.status, rejectionText(rejection))
 
+/** An event stream; `headers` are the session's. */
+export const streamReply = (
+  body: ReadableStream<Uint8Array>,
+  headers: Record<string, string> = {},
+): Response => new Response(body, { headers: { ...STREAM_HEADERS, ...headers } })
+
+/** 204: there is nothing more to come on the stream that was asked for; SDKs stop asking. */
+export const nothingMore = (): Response => new Response(null, { status: 204 })
+
 /** What an exchange came to; `headers` are the session's. */
-export const exchangeReply = (
+export function exchangeReply(
   reply: ExchangeReply,
   headers: Record<string, string> = {},
-): Response =>
-  reply.kind === 'json'
-    ? jsonReply(200, reply.body, headers)
-    : new Response(reply.body, { headers: { ...STREAM_HEADERS, ...headers } })
+): Response {
+  switch (reply.kind) {
+    case 'json':
+      return jsonReply(200, reply.body, headers)
+    case 'stream':
+      return streamReply(reply.body, headers)
+    case 'gone':
+      return new Response(null, { status: CLIENT_GONE })
+  }
+}
 
 /** The JSON-RPC error of a refusal, for a member of a batch. */
 export const refusalText = (refusal: Refusal, idText: string | undefined): string =>

@@ -1,5 +1,4 @@
 import { Elysia } from 'elysia'
-import { allowsPriming } from '../mcp/era.ts'
 import { openExchange } from '../mcp/exchange.ts'
 import {
   checkBatch,
@@ -19,11 +18,12 @@ import {
   accepted,
   exchangeReply,
   jsonReply,
-  methodNotAllowed,
+  nothingMore,
   refusalText,
   refused,
   rejected,
   sessionNotFound,
+  streamReply,
   tooLarge,
 } from './mcp-reply.ts'
 import { denied, deniedReply } from './mcp-scope.ts'
@@ -32,7 +32,7 @@ import { readBody } from './request.ts'
 /** Most that a child may say before it answers `initialize`, in messages; more is dropped. */
 const MAX_EARLY_MESSAGES = 256
 
-/** POST and DELETE on /mcp (MCP Streamable HTTP), in the order of checks that the status table has. */
+/** POST, GET and DELETE on /mcp (MCP Streamable HTTP), in the order of checks that the status table has. */
 export function mcpRoutes(deps: HttpDeps) {
   return new Elysia({ name: 'mcp' }).use(bearerPlugin()).all(
     '/mcp',
@@ -64,9 +64,20 @@ async function answer(request: Request, caller: Caller, deps: HttpDeps): Promise
   if (!route.ok) return rejected(route.error)
   const session = deps.registry.find(caller, route.value)
   if (!session.ok) return sessionNotFound()
-  if (request.method === 'GET') return methodNotAllowed('POST, DELETE')
+  if (request.method === 'GET') return listen(request, session.value, caller, deps)
   deps.registry.end(session.value, 'by the client')
   return new Response(null, { status: 204 })
+}
+
+/** A stream for what belongs to no call, or what a client missed on the one that its `Last-Event-ID` names. */
+function listen(request: Request, session: Session, caller: Caller, deps: HttpDeps): Response {
+  const reader = session.listen(caller, request.headers.get('last-event-id') || undefined)
+  if (!reader.ok) return refused(reader.error, deps.policy, undefined)
+  if (reader.value === undefined) return nothingMore()
+  const { body, drop } = reader.value
+  request.signal.addEventListener('abort', drop, { once: true })
+  if (request.signal.aborted) drop()
+  return streamReply(body)
 }
 
 async function post(request: Request, headers: InboundHeaders, caller: Caller, deps: HttpDeps) {
@@ -111,7 +122,7 @@ async function initialize(request: RpcRequest, caller: Caller, deps: HttpDeps): 
     clock: deps.clock,
     streams: session.value.streams,
     ids: [request.idText],
-    primed: allowsPriming(session.value.protocolVersion),
+    holder: caller,
   })
   for (const text of early) exchange.message(text)
   exchange.end(result)
@@ -135,7 +146,7 @@ async function converse(
     streams: session.streams,
     ids: requests.map(({ idText }) => idText),
     batch,
-    primed: allowsPriming(session.protocolVersion),
+    holder: caller,
   })
   const handed = messages.map(async (message) => {
     if (message.kind === 'notification') return await session.notify(caller, message)

@@ -5,8 +5,8 @@ import { errorText, type RpcRequest } from './rpc.ts'
 
 /** Where the answer to a call goes. The texts are whole JSON-RPC messages for the client, with the client's ids. */
 export interface CallSink {
-  /** Something that the child says before the answer. */
-  message(text: string): void
+  /** Something that the child says before the answer; `false` when nobody can hear it any more. */
+  message(text: string): unknown
   /** The answer; nothing comes after it. */
   end(text: string): void
 }

@@ -1,19 +1,16 @@
 import { type Cancel, type Clock, SECOND_MS } from '../clock.ts'
 import type { CallSink } from './calls.ts'
-import { createOutbox, type Outbox } from './outbox.ts'
-import { KEEP_ALIVE_MS, renderEvent, renderKeepAlive } from './sse.ts'
-import type { SessionStreams } from './streams.ts'
+import type { Holder } from './reader.ts'
+import type { CallStream, SessionStreams } from './streams.ts'
 
 /** Silence of the child after which the reply becomes a stream, so that proxies see life. */
 const SILENCE_MS = 5 * SECOND_MS
 
-/** When a client whose stream broke should come back. */
-const RETRY_MS = 1_000
-
-/** What a POST is answered with: a body of `application/json`, or of `text/event-stream`. */
+/** What a POST is answered with: a body of `application/json`, or of `text/event-stream`; nothing when nobody waits. */
 export type ExchangeReply =
   | { kind: 'json'; body: string }
   | { kind: 'stream'; body: ReadableStream<Uint8Array> }
+  | { kind: 'gone' }
 
 /** One POST on /mcp that carries requests, and everything the child says about them. */
 export interface Exchange extends CallSink {
@@ -24,7 +21,10 @@ export interface Exchange extends CallSink {
    * nothing came for 5 s, counted from this call. It may be asked for once.
    */
   respond(): Promise<ExchangeReply>
-  /** The client went away. What is still said is recorded, and written nowhere. */
+  /**
+   * The client went away. What is still said on a stream is kept for its return; a client that has seen no event
+   * yet has nothing to come back with, so its answers go nowhere and its sinks hear nothing.
+   */
   disconnect(): void
 }
 
@@ -35,77 +35,65 @@ export interface ExchangeOptions {
   ids: readonly string[]
   /** Whether the requests came in a batch, whose answers are a JSON array. Default false. */
   batch?: boolean
-  /** Whether the client takes an event with empty data (2025-11-25 on); else the id comes without data. Default true. */
-  primed?: boolean
-  /** Called once when the client goes, or is dropped for reading too slowly, before it has read everything. */
-  gone?: () => void
+  /** Whose request it is. */
+  holder: Holder
 }
 
 type State =
-  | { kind: 'waiting'; held: string[] }
-  | { kind: 'stream'; stream: number; outbox: Outbox }
+  | { kind: 'waiting'; held: { idText: string; text: string }[] }
+  | { kind: 'stream'; stream: CallStream }
   | { kind: 'done' }
 
 /** Opens the exchange of one POST that carries at least one request. */
 export function openExchange(options: ExchangeOptions): Exchange {
-  const { clock, streams, ids, batch = false, primed = true, gone } = options
+  const { clock, streams, ids, batch = false, holder } = options
   const reply = Promise.withResolvers<ExchangeReply>()
   const open = new Set(ids.keys())
   let state: State = { kind: 'waiting', held: [] }
   let asked = false
   let stopTimer: Cancel = () => {}
 
-  const lost = (): void => {
-    stopTimer()
-    gone?.()
-  }
-
-  const write = (stream: number, outbox: Outbox, text: string): void => {
-    const id = streams.record(stream, text)
-    outbox.push(renderEvent({ event: 'message', id, data: text }))
-  }
-
-  /** Turns the reply into a stream, if it is not one yet. */
-  const stream = (): void => {
-    if (state.kind !== 'waiting') return
+  /** The stream that the reply is from now on; undefined when there is no reply any more. */
+  const stream = (): CallStream | undefined => {
+    if (state.kind !== 'waiting') return state.kind === 'stream' ? state.stream : undefined
     stopTimer()
     const { held } = state
-    const { stream } = streams.next()
-    const outbox = createOutbox(clock, lost)
-    state = { kind: 'stream', stream, outbox }
-    const id = streams.record(stream, '')
-    outbox.push(renderEvent({ id, retryMs: RETRY_MS, ...(primed && { data: '' }) }))
-    for (const text of held) write(stream, outbox, text)
-    stopTimer = clock.every(KEEP_ALIVE_MS, () => {
-      if (outbox.empty) outbox.push(renderKeepAlive())
-    })
-    reply.resolve({ kind: 'stream', body: outbox.body })
+    const opened = streams.open(ids, holder)
+    state = { kind: 'stream', stream: opened }
+    for (const { idText, text } of held) opened.answer(idText, text)
+    reply.resolve({ kind: 'stream', body: opened.reader.body })
+    return opened
   }
 
-  const say = (text: string): void => {
-    stream()
-    if (state.kind === 'stream') write(state.stream, state.outbox, text)
+  const say = (text: string): boolean => {
+    const to = stream()
+    to?.say(text)
+    return to !== undefined
+  }
+
+  const finish = (given: ExchangeReply): void => {
+    stopTimer()
+    state = { kind: 'done' }
+    reply.resolve(given)
   }
 
   const answer = (place: number, text: string): void => {
     if (!open.delete(place)) return
-    if (state.kind === 'stream') write(state.stream, state.outbox, text)
-    else if (state.kind === 'waiting') state.held.push(text)
-    if (open.size > 0) return
-    stopTimer()
-    if (state.kind === 'stream') state.outbox.end()
-    else if (state.kind === 'waiting') {
-      const body = batch ? `[${state.held.join(',')}]` : state.held.join('')
-      state = { kind: 'done' }
-      reply.resolve({ kind: 'json', body })
+    const idText = ids[place] ?? 'null'
+    if (state.kind === 'stream') {
+      state.stream.answer(idText, text)
+      if (open.size === 0) state.stream.end()
+    } else if (state.kind === 'waiting') {
+      state.held.push({ idText, text })
+      if (open.size > 0) return
+      const texts = state.held.map((each) => each.text)
+      finish({ kind: 'json', body: batch ? `[${texts.join(',')}]` : texts.join('') })
     }
   }
 
   const sinks = ids.map(
     (_id, place): CallSink => ({
-      message: (text) => {
-        if (open.has(place)) say(text)
-      },
+      message: (text) => open.has(place) && say(text),
       end: (text) => answer(place, text),
     }),
   )
@@ -121,8 +109,8 @@ export function openExchange(options: ExchangeOptions): Exchange {
       return reply.promise
     },
     disconnect() {
-      stream()
-      if (state.kind === 'stream') state.outbox.drop()
+      if (state.kind === 'waiting') finish({ kind: 'gone' })
+      else if (state.kind === 'stream') state.stream.reader.drop()
     },
   }
 }

@@ -27,11 +27,18 @@ export interface Outbox {
   readonly empty: boolean
 }
 
+/** How a stream came to its end: everything was read, or its reader went away or was dropped. */
+export type Left = 'read' | 'lost'
+
 /**
- * @param lost called once when the reader went away or was dropped, but not after `end` was read to its end
+ * @param left called once
  * @param maxBytes the bound of the queue
  */
-export function createOutbox(clock: Clock, lost: () => void, maxBytes = MAX_QUEUED_BYTES): Outbox {
+export function createOutbox(
+  clock: Clock,
+  left: (how: Left) => void,
+  maxBytes = MAX_QUEUED_BYTES,
+): Outbox {
   let queue: Uint8Array[] = []
   let head = 0
   let queuedBytes = 0
@@ -54,12 +61,12 @@ export function createOutbox(clock: Clock, lost: () => void, maxBytes = MAX_QUEU
     if (over) return
     settle()
     controller?.error(new Error('the reader of the stream is too slow or gone'))
-    lost()
+    left('lost')
   }
 
   const watch = (): void => {
     stallTimer()
-    if (queuedBytes > 0) stallTimer = clock.after(STALL_MS, drop)
+    if (!over && (queuedBytes > 0 || ended)) stallTimer = clock.after(STALL_MS, drop)
   }
 
   /** The next bytes: small parts together, a large one in slices. */
@@ -87,6 +94,7 @@ export function createOutbox(clock: Clock, lost: () => void, maxBytes = MAX_QUEU
     } else if (ended) {
       settle()
       to.close()
+      left('read')
     }
   }
 
@@ -106,7 +114,7 @@ export function createOutbox(clock: Clock, lost: () => void, maxBytes = MAX_QUEU
       cancel() {
         if (over) return
         settle()
-        lost()
+        left('lost')
       },
     },
     { highWaterMark: 0 },
@@ -129,7 +137,9 @@ export function createOutbox(clock: Clock, lost: () => void, maxBytes = MAX_QUEU
       return true
     },
     end() {
+      if (over || ended) return
       ended = true
+      if (queuedBytes === 0) watch()
       wake?.()
     },
     drop,

@@ -55,6 +55,7 @@ export function createBook(deps: BookDeps): Book {
     store.transaction(() => {
       const now = clock.now()
       if (!store.sessions.end(now, row.idHash, reason)) return false
+      store.exchanges.clear(row.idHash)
       store.audit.add(now, {
         event: 'session.ended',
         accountId: row.accountId,

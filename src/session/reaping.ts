@@ -47,8 +47,9 @@ export function reap(now: number, deps: ReapDeps): void {
   let awake = 0
   for (const session of [...book.living()]) {
     tend(session, now, config.sessionIdleTimeoutMs)
-    if (session.tidy()) awake++
-    else if (now - session.foundAt >= KEPT_IN_MEMORY_MS) book.drop(session.hash)
+    const needed = session.tidy()
+    if (session.awake) awake++
+    if (!needed && now - session.foundAt >= KEPT_IN_MEMORY_MS) book.drop(session.hash)
   }
   metrics.sessions.set({ state: 'awake' }, awake)
   metrics.sessions.set({ state: 'asleep' }, store.sessions.count() - awake)

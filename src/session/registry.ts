@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
 import { hashToken, type TokenHash } from '../crypto.ts'
 import type { CallSink } from '../mcp/bridge.ts'
+import { createAllowance } from '../mcp/ring.ts'
 import type { RpcRequest } from '../mcp/rpc.ts'
 import { err, ok, type Result } from '../result.ts'
 import type { Caller } from '../store/families.ts'
@@ -91,7 +92,14 @@ export function createRegistry(deps: RegistryDeps): Registry {
   const limits = { total: config.maxSessions, perAccount: config.maxSessionsPerUser }
   const slots = createSlots(limits, () => book.idle())
   const launcher = createLauncher({ ...deps, slots, faults, epoch })
-  const session = { ...deps, usage, launcher, epoch, callTimeoutMs: config.callTimeoutMs }
+  const session = {
+    ...deps,
+    usage,
+    launcher,
+    epoch,
+    callTimeoutMs: config.callTimeoutMs,
+    allowance: createAllowance(),
+  }
   const book = createBook({ ...deps, session })
   const openings = createOpenings({ ...deps, book, launcher })
   let stopping: Promise<void> | undefined
@@ -100,6 +108,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
     launcher.close()
     await Promise.all([...launcher.alive].map((child) => child.drain(graceMs)))
     await Promise.all([...launcher.alive].map((child) => child.stop('shutdown')))
+    for (const { streams } of book.living()) streams.close()
     usage.close()
   }
 
@@ -127,6 +136,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
 
     endFamily(familyId, reason) {
       openings.callOff((caller) => caller.familyId === familyId)
+      for (const { streams } of book.living()) streams.cut({ familyId })
       for (const hash of store.sessions.ofFamily(familyId)) book.end(hash, 'revoked', reason)
     },
 

@@ -1,15 +1,19 @@
 import type { TokenHash } from '../crypto.ts'
 import type { Log } from '../log.ts'
 import type { CallSink } from '../mcp/bridge.ts'
+import type { Reader } from '../mcp/reader.ts'
+import type { Allowance } from '../mcp/ring.ts'
 import type { RpcNotification, RpcRequest, RpcResponse } from '../mcp/rpc.ts'
-import { createSessionStreams, type SessionStreams } from '../mcp/streams.ts'
+import type { SessionStreams } from '../mcp/streams.ts'
 import { ok, type Result } from '../result.ts'
 import type { Caller } from '../store/families.ts'
 import type { SessionRow, SessionUse } from '../store/sessions.ts'
+import { createAskIds } from './ask-ids.ts'
 import type { LiveChild } from './live.ts'
 import { remembering } from './memory.ts'
 import { notFound, type Refusal, stopping } from './refusal.ts'
 import { Seat } from './seat.ts'
+import { createRowStreams } from './streams.ts'
 import type { Usage } from './usage.ts'
 import { type WakeDeps, wake } from './wake.ts'
 
@@ -26,6 +30,11 @@ export interface Session {
   ): Promise<Result<{ cancel(reason: string): void }, Refusal>>
   /** Passes a notification on. A sleeping session is not woken: its next child is told what matters. */
   notify(caller: Caller, message: RpcNotification): Promise<Result<void, Refusal>>
+  /**
+   * Opens an event stream for what belongs to no call, or goes on with the one that an event id names; undefined when
+   * that one has nothing more to tell. It counts as use of the session, but never wakes it.
+   */
+  listen(caller: Caller, lastEventId?: string): Result<Reader | undefined, Refusal>
   /** Passes an answer on to the child that asked; one that nobody waits for goes nowhere. */
   answer(caller: Caller, message: RpcResponse): Promise<Result<void, Refusal>>
 }
@@ -34,18 +43,13 @@ export interface SessionDeps extends WakeDeps {
   log: Log
   usage: Usage
   callTimeoutMs: number
+  /** What the event streams of all sessions may keep. */
+  allowance: Allowance
   /** How many of the account's credentials have come so far; a child with an earlier one is outdated. */
   epoch(accountId: string): number
   /** The copy of a session that counts now; undefined when it has ended. */
   again(hash: TokenHash): LiveSession | undefined
 }
-
-/** Stream numbers taken from the row at a time, so that they rise across restarts without a write for each. */
-const STREAMS_RESERVED = 64
-
-/** Ids of the broker's questions to clients stay within 32 bits, and differ between two runs of the broker. */
-const ASK_BASE_RANGE = 1_000_000
-const ASKS_PER_BASE = 1_000
 
 /** What a scope set is known by. */
 const scopeKey = (scopes: readonly string[]): string => [...new Set(scopes)].sort().join(' ')
@@ -54,11 +58,11 @@ const scopeKey = (scopes: readonly string[]): string => [...new Set(scopes)].sor
 export class LiveSession implements Session {
   /** When somebody last asked for it, epoch ms. */
   foundAt: number
+  /** The next id for a question of a child to the client. */
+  readonly nextAsk: () => number
   readonly #streams: SessionStreams
   readonly #seats = new Map<string, Seat>()
   readonly #log: Log
-  #reserved: number
-  #lastAsk: number
   #ended = false
   #dropped = false
 
@@ -68,17 +72,15 @@ export class LiveSession implements Session {
   ) {
     this.#log = deps.log.with({ session: row.idHash.slice(0, 12), account: row.accountId })
     this.foundAt = deps.clock.now()
-    this.#reserved = row.nextStream
-    const numbers = createSessionStreams({ streams: row.nextStream - 1, events: 0 })
-    this.#streams = {
-      next: () => {
-        const taken = numbers.next()
-        this.#reserve(taken.stream)
-        return taken
+    this.#streams = createRowStreams(row, {
+      ...deps,
+      log: this.#log,
+      reserved: () => {
+        deps.store.sessions.used(this.hash, this.#use())
+        deps.usage.note(this.hash, this.#use())
       },
-      record: numbers.record,
-    }
-    this.#lastAsk = (Math.floor(deps.clock.now() / 1_000) % ASK_BASE_RANGE) * ASKS_PER_BASE
+    })
+    this.nextAsk = createAskIds(deps.clock)
   }
 
   get hash(): TokenHash {
@@ -142,21 +144,37 @@ export class LiveSession implements Session {
     return ok(undefined)
   }
 
-  /** Takes what a child says about no call: to the oldest call that can carry it. */
+  listen(caller: Caller, lastEventId?: string): Result<Reader | undefined, Refusal> {
+    const here = this.#here()
+    if (!here) return notFound()
+    if (here !== this) return here.listen(caller, lastEventId)
+    this.#touch()
+    if (lastEventId === undefined) return ok(this.#streams.listen(caller))
+    return ok(this.#streams.resume(lastEventId, caller))
+  }
+
+  /**
+   * Takes what a child says about no call: to the newest stream that listens, else to the oldest call that can carry
+   * it, else to a listener who is away.
+   */
   unsolicited(text: string, open: readonly CallSink[]): void {
-    if (open[0]) open[0].message(text)
-    else this.#log.debug('message of a child had nowhere to go')
+    const told =
+      this.#streams.tell(text) ||
+      open.some((sink) => sink.message(text) !== false) ||
+      this.#streams.keep(text)
+    if (!told) this.#log.debug('message of a child had nowhere to go')
   }
 
-  /** The next id for a question of a child to the client. */
-  nextAsk(): number {
-    return ++this.#lastAsk
+  /** Whether it has a child, or is about to. */
+  get awake(): boolean {
+    return [...this.#seats.values()].some((seat) => !seat.empty)
   }
 
-  /** Forgets seats that nobody uses; returns whether the session needs to stay in memory. */
+  /** Forgets seats that nobody uses and streams that nobody came back for; returns whether the session needs to stay in memory. */
   tidy(): boolean {
     for (const [key, seat] of this.#seats) if (seat.empty) this.#seats.delete(key)
-    return this.#seats.size > 0
+    const streaming = this.#streams.tidy()
+    return this.#seats.size > 0 || streaming
   }
 
   /** Passes everything on to the next copy, which is made from the row: never may two of them start children. */
@@ -167,7 +185,10 @@ export class LiveSession implements Session {
   /** Ends it for good: every further request is `not-found`. Resolves when its children are gone. */
   async close(): Promise<void> {
     this.#ended = true
-    await Promise.all([...this.#seats.values()].map((seat) => seat.close()))
+    const closed = [...this.#seats.values()].map((seat) => seat.close())
+    // The calls in flight have their errors now.
+    this.#streams.close()
+    await Promise.all(closed)
   }
 
   #seat(scopes: readonly string[]): Seat {
@@ -212,19 +233,11 @@ export class LiveSession implements Session {
     if (named.length === 1 && named[0]?.calls === 1) named[0].child.notify(message)
   }
 
-  /** Sees to it that the row is ahead of every number that was given out. */
-  #reserve(stream: number): void {
-    if (stream < this.#reserved) return
-    this.#reserved = stream + STREAMS_RESERVED
-    this.deps.store.sessions.used(this.hash, this.#use())
-    this.deps.usage.note(this.hash, this.#use())
-  }
-
   #use(): SessionUse {
     return {
       lastUsedAt: this.row.lastUsedAt,
       calls: this.row.calls,
-      nextStream: this.#reserved,
+      nextStream: this.row.nextStream,
     }
   }
 

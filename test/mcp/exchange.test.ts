@@ -2,22 +2,23 @@ import { beforeEach, describe, expect, test } from 'bun:test'
 import { type ExchangeOptions, type ExchangeReply, openExchange } from '../../src/mcp/exchange.ts'
 import { createOutbox } from '../../src/mcp/outbox.ts'
 import { renderEvent } from '../../src/mcp/sse.ts'
-import { createSessionStreams, type SessionStreams } from '../../src/mcp/streams.ts'
+import type { SessionStreams } from '../../src/mcp/streams.ts'
 import { type ManualClock, manualClock } from '../fixtures/clock.ts'
+import { HOLDER, memoryStreams } from './streams-harness.ts'
 
 let clock: ManualClock
 let streams: SessionStreams
 
 beforeEach(() => {
   clock = manualClock()
-  streams = createSessionStreams()
+  streams = memoryStreams(clock).streams
 })
 
 const exchange = (given: Partial<ExchangeOptions> = {}) =>
-  openExchange({ clock, streams, ids: ['1'], ...given })
+  openExchange({ clock, streams, ids: ['1'], holder: HOLDER, ...given })
 
 const body = (reply: ExchangeReply): ReadableStream<Uint8Array> => {
-  if (reply.kind !== 'stream') throw new Error(`not a stream: ${reply.body}`)
+  if (reply.kind !== 'stream') throw new Error(`not a stream but ${reply.kind}`)
   return reply.body
 }
 
@@ -90,7 +91,7 @@ describe('a reply', () => {
   })
 
   test('is primed without data for clients that would read an empty message', async () => {
-    const one = exchange({ primed: false })
+    const one = exchange({ streams: memoryStreams(clock, { primed: false }).streams })
     one.message('{}')
     one.end('{}')
     expect(await textOf(body(await one.respond()))).toStartWith('id: 1-1\nretry: 1000\n\nevent:')
@@ -133,55 +134,50 @@ describe('a stream', () => {
   })
 
   test('is dropped when its reader is too far behind', async () => {
-    let gone = 0
-    const one = exchange({ gone: () => gone++ })
+    const one = exchange()
     const eight = 'x'.repeat(8 * 1024 * 1024)
     for (let i = 0; i < 6; i++) one.message(eight)
-    expect(gone).toBe(1)
     await expect(textOf(body(await one.respond()))).rejects.toThrow()
     one.end('{}')
     expect(clock.pending).toBe(0)
   })
 
   test('is dropped when nothing is taken for a minute', async () => {
-    let gone = 0
-    const one = exchange({ gone: () => gone++ })
+    const one = exchange()
     one.message('waiting')
     await clock.advance(59_999)
-    expect(gone).toBe(0)
+    expect(clock.pending).toBe(2)
     await clock.advance(1)
-    expect(gone).toBe(1)
     expect(clock.pending).toBe(0)
+    await expect(textOf(body(await one.respond()))).rejects.toThrow()
   })
 
-  test('goes on being recorded when the client goes away', async () => {
-    let gone = 0
-    const recorded: string[] = []
-    const counting: SessionStreams = {
-      next: streams.next,
-      record: (stream, text) => {
-        recorded.push(text)
-        return streams.record(stream, text)
-      },
-    }
-    const one = exchange({ streams: counting, gone: () => gone++ })
+  test('goes on when the client goes away, and is there for its return', async () => {
+    const one = exchange()
     one.message('a')
-    await body(await one.respond()).cancel()
-    one.message('b')
+    const reader = body(await one.respond()).getReader()
+    await readTo(reader, 'a\n\n')
+    one.disconnect()
+    expect(one.sinks[0]?.message('b')).toBe(true)
     one.end('c')
     one.end('again')
     one.message('late')
-    one.disconnect()
-    expect(recorded).toEqual(['', 'a', 'b', 'c'])
-    expect(gone).toBe(1)
     expect(clock.pending).toBe(0)
+    expect(await textOf(streams.resume('1-2', HOLDER)?.body ?? new ReadableStream())).toBe(
+      'id: 1-2\nretry: 1000\ndata: \n\n' +
+        'event: message\nid: 1-3\ndata: b\n\n' +
+        'event: message\nid: 1-4\ndata: c\n\n',
+    )
   })
 
-  test('settles its reply when the client goes before there is one', async () => {
+  test('is none when the client goes before there is one: nobody hears what is still said', async () => {
     const one = exchange()
     const reply = one.respond()
     one.disconnect()
-    await expect(textOf(body(await reply))).rejects.toThrow()
+    expect(await reply).toEqual({ kind: 'gone' })
+    expect(one.sinks[0]?.message('a')).toBe(false)
+    one.end('{}')
+    expect(streams.resume('1-1', HOLDER)).toBeUndefined()
     expect(clock.pending).toBe(0)
   })
 })
