@@ -1,8 +1,15 @@
 import type { Clock } from '../clock.ts'
 import { RPC } from '../errors.ts'
 import { createAsks } from './asks.ts'
-import { type Call, type CallSink, createCalls, timeoutText } from './calls.ts'
-import { NOTIFICATIONS, REQUESTS } from './methods.ts'
+import {
+  type Call,
+  type CallSink,
+  createCalls,
+  NEVER_SENT,
+  type OpenCall,
+  timeoutText,
+} from './calls.ts'
+import { NOTIFICATIONS, REQUESTS, SUBSCRIPTION } from './methods.ts'
 import { rebuildNotification, rebuildRequest, rebuildResponse } from './rebuild.ts'
 import {
   errorText,
@@ -14,7 +21,7 @@ import {
 import { elements, skipSpace } from './scan.ts'
 import { sourceAt, splice, withId } from './splice.ts'
 
-export type { CallSink } from './calls.ts'
+export type { CallSink, OpenCall } from './calls.ts'
 
 /** The way to a child: one line of JSON at a time. */
 export interface Channel {
@@ -34,15 +41,20 @@ export interface Bridge {
    * Sends a request to the child. The sink gets the answer, or -32603 with `data.reason`: `timeout`, `cancelled`,
    * `unavailable` (the child takes nothing), or what `fail` says. A method that MCP does not have is -32601 at once.
    */
-  call(request: RpcRequest, sink: CallSink): { cancel(reason: string): void }
+  call(request: RpcRequest, sink: CallSink): OpenCall
   /** Passes a client's notification on. A cancellation goes to the one open call with that id, else nowhere. */
   notify(notification: RpcNotification): void
   /** Passes a client's answer on to the child that asked; false when this child asked nothing under that id. */
   answer(response: RpcResponse): boolean
   /** Takes a line of the child in. */
   receive(line: string): void
-  /** Ends every open call with an error. The bridge can still be used if the child can. */
+  /**
+   * Ends every open call with an error. Unless only a line was too long, the child is gone, and the client is told that
+   * its questions need no answer any more.
+   */
   fail(reason: FailReason, text: string): void
+  /** How many open calls a client's `requestId`, as parsed, names. */
+  named(requestId: unknown): number
   /** Calls whose caller waits. */
   readonly inFlight: number
   /** Calls that the child has left unanswered past their deadline, whether or not somebody gave up on them before. */
@@ -56,7 +68,7 @@ export interface BridgeOptions {
   clock: Clock
   callTimeoutMs: number
   /**
-   * Gets what the child says about no call while there is not exactly one open call.
+   * Gets what the child says about no call, unless there is exactly one open call and its caller can hear it.
    * @param open where the open calls' answers go, oldest first
    */
   unsolicited(text: string, open: readonly CallSink[]): void
@@ -64,6 +76,8 @@ export interface BridgeOptions {
   clean(text: string): string
   /** Ids for the child's requests to the client: of the session, so that they do not repeat when the child changes. */
   idsFrom?: () => number
+  /** The requests that the child knows, with the members of their `params`. Default: those of the legacy revisions. */
+  requests?: ReadonlyMap<string, readonly string[]>
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -76,7 +90,7 @@ const countUp = (): (() => number) => {
 
 /** A bridge over a channel to one child. */
 export function createBridge(options: BridgeOptions): Bridge {
-  const { channel, clock, callTimeoutMs, unsolicited, clean } = options
+  const { channel, clock, callTimeoutMs, unsolicited, clean, requests = REQUESTS } = options
   const calls = createCalls(clock, callTimeoutMs, (call) =>
     abandon(call, 'timeout', timeoutText(callTimeoutMs)),
   )
@@ -104,12 +118,25 @@ export function createBridge(options: BridgeOptions): Bridge {
     )
   }
 
+  /** What a stateless child says on a subscription belongs to the call that opened it. */
+  function onSubscribed(line: string, params: unknown): boolean {
+    const meta = isObject(params) && isObject(params._meta) ? params._meta : {}
+    const call = calls.get(meta[SUBSCRIPTION])
+    call?.sink?.message(splice(line, ['params', '_meta', SUBSCRIPTION], call.idText))
+    return call !== undefined
+  }
+
   /** Says something that concerns no particular call. */
   function tell(text: string): void {
     const open = calls.waiting().flatMap(({ sink }) => (sink === undefined ? [] : [sink]))
     const [only] = open
-    if (only !== undefined && open.length === 1) only.message(text)
-    else unsolicited(text, open)
+    const heard = open.length === 1 && only?.message(text) !== false
+    if (!heard) unsolicited(text, open)
+  }
+
+  function withdraw(requestId: number, reason: string): void {
+    const params = { requestId, reason }
+    tell(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params }))
   }
 
   /**
@@ -164,27 +191,32 @@ export function createBridge(options: BridgeOptions): Bridge {
     else if ('id' in message) onAsk(line, message)
     else if (message.method === 'notifications/progress') onProgress(line, message.params)
     else if (message.method === 'notifications/cancelled') onWithdrawn(line, message.params)
-    else tell(line)
+    else if (!onSubscribed(line, message.params)) tell(line)
   }
 
   return {
     call(request, sink) {
-      if (!REQUESTS.has(request.method)) {
+      const known = requests.get(request.method)
+      if (known === undefined) {
         sink.end(errorText(request.idText, RPC.methodNotFound, 'Method not found'))
-        return { cancel() {} }
+        return NEVER_SENT
       }
       if (calls.unanswered.length >= MAX_UNANSWERED) {
         const reason = { reason: 'unavailable' }
         sink.end(errorText(request.idText, RPC.internalError, 'Too many calls are open', reason))
-        return { cancel() {} }
+        return NEVER_SENT
       }
       const call = calls.open(request, sink)
       const token = call.progressToken === undefined ? {} : { progressToken: call.childId }
-      if (!channel.send(rebuildRequest(request, call.childId, token))) {
+      if (!channel.send(rebuildRequest(request, call.childId, { ...token, known }))) {
         calls.refuse(call, 'unavailable', 'The child process takes no more requests')
         calls.close(call)
       }
-      return { cancel: (reason) => abandon(call, 'cancelled', reason) }
+      return {
+        cancel: (reason) => abandon(call, 'cancelled', reason),
+        pause: () => calls.pause(call),
+        resume: () => calls.resume(call),
+      }
     },
     notify(notification) {
       if (notification.method === 'notifications/cancelled') cancelByClient(notification)
@@ -211,9 +243,12 @@ export function createBridge(options: BridgeOptions): Bridge {
       }
     },
     fail(reason, text) {
-      asks.clear()
+      // A child that said too long a line lives on and still waits for its answers.
+      if (reason !== 'line-too-long')
+        for (const requestId of asks.clear()) withdraw(requestId, text)
       calls.fail(reason, text)
     },
+    named: (requestId) => calls.named(requestId).length,
     get inFlight() {
       return calls.waiting().length
     },

@@ -11,6 +11,19 @@ export interface CallSink {
   end(text: string): void
 }
 
+/** A request that was sent to the child. */
+export interface OpenCall {
+  /** Answers the caller with an error and tells the child to stop. */
+  cancel(reason: string): void
+  /** Stops the call's deadline while the child waits for the client. */
+  pause(): void
+  /** Starts the deadline anew. */
+  resume(): void
+}
+
+/** What is left of a call that had its answer at once. */
+export const NEVER_SENT: OpenCall = { cancel() {}, pause() {}, resume() {} }
+
 /** A call that the child has not answered. */
 export interface Call {
   readonly childId: number
@@ -36,6 +49,10 @@ export interface Calls {
   get(childId: unknown): Call | undefined
   /** The child has answered, or will never be asked: returns where that goes, if anyone still waits. */
   close(call: Call): CallSink | undefined
+  /** Stops the deadline: what the child waits for is not its own doing. */
+  pause(call: Call): void
+  /** Starts the deadline anew, with its whole length. */
+  resume(call: Call): void
   /** Gives the caller an error with `data.reason`; the child's answer is awaited, and will be dropped. */
   refuse(call: Call, reason: string, text: string): void
   /** Gives every caller that waits an error with `data.reason`, and forgets all calls. */
@@ -93,6 +110,13 @@ export function createCalls(clock: Clock, timeoutMs: number, expired: (call: Cal
       const { sink } = entry
       entry.sink = undefined
       return sink
+    },
+    pause: (call) => entries.get(call.childId)?.cancelTimer(),
+    resume(call) {
+      const entry = entries.get(call.childId)
+      if (entry === undefined) return
+      entry.cancelTimer()
+      entry.cancelTimer = clock.after(timeoutMs, () => expire(entry))
     },
     refuse(call, reason, text) {
       const entry = entries.get(call.childId)

@@ -21,6 +21,23 @@ export const REQUESTS: ReadonlyMap<string, readonly string[]> = new Map([
   ['logging/setLevel', ['level']],
 ])
 
+/** The members that a request may have besides when it repeats one that asked for input (2026-07-28, MRTR). */
+const RETRY = ['inputResponses', 'requestState']
+
+/** The same for the stateless revisions (MCP 2026-07-28, schema). What they removed is not here. */
+export const MODERN_REQUESTS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['server/discover', []],
+  ['tools/list', ['cursor']],
+  ['tools/call', ['name', 'arguments', ...RETRY]],
+  ['prompts/list', ['cursor']],
+  ['prompts/get', ['name', 'arguments', ...RETRY]],
+  ['resources/list', ['cursor']],
+  ['resources/templates/list', ['cursor']],
+  ['resources/read', ['uri', ...RETRY]],
+  ['completion/complete', ['ref', 'argument', 'context']],
+  ['subscriptions/listen', ['notifications']],
+])
+
 /** The same for notifications. */
 export const NOTIFICATIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['notifications/initialized', []],
@@ -35,14 +52,17 @@ export const MESSAGE_MEMBERS = namesOf(['jsonrpc', 'id', 'method', 'params', 're
 /** Every member of `params` that any known method has. */
 export const PARAM_MEMBERS = namesOf([
   '_meta',
-  ...[...REQUESTS.values(), ...NOTIFICATIONS.values()].flat(),
+  ...[...REQUESTS.values(), ...MODERN_REQUESTS.values(), ...NOTIFICATIONS.values()].flat(),
 ])
 
 /** The prefix of the `_meta` keys that MCP keeps for itself. */
-const RESERVED = 'io.modelcontextprotocol/'
+export const RESERVED = 'io.modelcontextprotocol/'
 
 /** The `_meta` key by which a request claims the stateless revision it is written in. */
 export const VERSION_CLAIM = `${RESERVED}protocolVersion`
+
+/** The `_meta` key that names the subscription a notification belongs to, by the id of the request that opened it. */
+export const SUBSCRIPTION = `${RESERVED}subscriptionId`
 
 /** The members of `_meta` that mean something to us or to a child; others are the peers' own. */
 export const META_MEMBERS = namesOf([
@@ -51,7 +71,8 @@ export const META_MEMBERS = namesOf([
   'tracestate',
   'baggage',
   VERSION_CLAIM,
-  ...['clientInfo', 'clientCapabilities', 'logLevel', 'related-task', 'subscriptionId'].map(
+  SUBSCRIPTION,
+  ...['clientInfo', 'clientCapabilities', 'logLevel', 'related-task'].map(
     (name) => RESERVED + name,
   ),
 ])
