@@ -15,7 +15,8 @@ export interface Asks {
   take(clientId: unknown): string | undefined
   /** Forgets a request that the child took back; returns the id under which the client knows it. */
   withdraw(id: unknown): number | undefined
-  clear(): void
+  /** Forgets all; returns the ids under which the client knows them. */
+  clear(): number[]
 }
 
 /** @param nextId ids for the client, never the same twice within a session */
@@ -44,6 +45,10 @@ export function createAsks(nextId: () => number): Asks {
       }
       return undefined
     },
-    clear: () => open.clear(),
+    clear() {
+      const clientIds = [...open.keys()]
+      open.clear()
+      return clientIds
+    },
   }
 }
