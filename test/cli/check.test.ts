@@ -26,7 +26,6 @@ eachProgram('check', (program) => {
       fails: 1,
       warnings: 0,
     })
-    expect(stdout.replaceAll(/\n +/g, ' ')).toContain(FAIL[0] ?? '')
     for (const part of says) expect(stdout).toContain(part)
   }
 
@@ -97,7 +96,7 @@ eachProgram('check', (program) => {
     await expectOnly(binary(scriptedBinary('crash', 'no such host')), 'no such host')
     await expectOnly(binary(scriptedBinary('echo')), 'did not answer initialize')
     await expectOnly(binary('/bin/true'), 'ended before it spoke')
-  }, 20_000)
+  })
 
   test('says what answers at the public URL instead of us', async () => {
     let answer = (): Response => new Response('gone', { status: 404 })

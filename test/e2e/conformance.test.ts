@@ -59,5 +59,5 @@ eachProgram('the conformance suite', (program) => {
     expect(checks.length).toBeGreaterThanOrEqual(3)
     expect(checks.filter(({ status }) => status !== 'SUCCESS')).toEqual([])
     expect(output).toMatch(/Total: \d+ passed, 0 failed/)
-  }, 30_000)
+  })
 })

@@ -38,5 +38,5 @@ eachProgram('a broker that is killed with 20 children', (program) => {
     await world.logged('"count":1,"event":"orphans of an earlier run were ended"')
     expect(await first?.whoami()).toBe('alice')
     expect(await sessions.at(-1)?.whoami()).toBe('bob')
-  }, 30_000)
+  })
 })

@@ -167,6 +167,5 @@ eachProgram('nothing secret', (program) => {
         for (const name of Object.keys(env))
           expect(name === CREDENTIAL || CHILD_VARIABLES.test(name), name).toBe(true)
     },
-    20_000,
   )
 })

@@ -41,7 +41,7 @@ eachProgram('--child-credential token', (program) => {
     expect(calls).toBeGreaterThan(40)
     expect(forgejo.counts.refreshes).toBe(forgejo.counts.refreshesGranted)
     for (const session of sessions) expect((await session.request('ping')).status).toBe(200)
-  }, 30_000)
+  })
 
   test('gives a login with fewer scopes no child, and says so', async () => {
     await using world = await openWorld({ program, env })
