@@ -9,6 +9,7 @@ import {
   type OpenCall,
   timeoutText,
 } from './calls.ts'
+import { cancelled, readLine } from './child-line.ts'
 import { NOTIFICATIONS, REQUESTS, SUBSCRIPTION } from './methods.ts'
 import { rebuildNotification, rebuildRequest, rebuildResponse } from './rebuild.ts'
 import {
@@ -18,7 +19,6 @@ import {
   type RpcResponse,
   resultText,
 } from './rpc.ts'
-import { elements, skipSpace } from './scan.ts'
 import { sourceAt, splice, withId } from './splice.ts'
 
 export type { CallSink, OpenCall } from './calls.ts'
@@ -103,8 +103,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     calls.refuse(call, reason, text)
     // 2025-11-25/basic/utilities/cancellation: initialize must not be cancelled.
     if (call.method === 'initialize') return
-    const params = { requestId: call.childId, reason: text }
-    channel.send(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params }))
+    channel.send(cancelled(call.childId, text))
   }
 
   function cancelByClient(notification: RpcNotification): void {
@@ -132,11 +131,6 @@ export function createBridge(options: BridgeOptions): Bridge {
     const [only] = open
     const heard = open.length === 1 && only?.message(text) !== false
     if (!heard) unsolicited(text, open)
-  }
-
-  function withdraw(requestId: number, reason: string): void {
-    const params = { requestId, reason }
-    tell(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params }))
   }
 
   /**
@@ -229,23 +223,14 @@ export function createBridge(options: BridgeOptions): Bridge {
       return idText !== undefined && channel.send(rebuildResponse(response, idText))
     },
     receive(raw) {
-      const line = clean(raw)
-      let value: unknown
-      try {
-        value = JSON.parse(line)
-      } catch {
-        dropped++
-        return
-      }
-      if (!Array.isArray(value)) return onMessage(line, value)
-      for (const [index, { start, end }] of elements(line, skipSpace(line, 0)).entries()) {
-        onMessage(line.slice(start, end), value[index])
-      }
+      const messages = readLine(clean(raw))
+      if (messages === undefined) dropped++
+      else for (const { text, value } of messages) onMessage(text, value)
     },
     fail(reason, text) {
       // A child that said too long a line lives on and still waits for its answers.
       if (reason !== 'line-too-long')
-        for (const requestId of asks.clear()) withdraw(requestId, text)
+        for (const requestId of asks.clear()) tell(cancelled(requestId, text))
       calls.fail(reason, text)
     },
     named: (requestId) => calls.named(requestId).length,

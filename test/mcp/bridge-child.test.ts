@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
+import { rpcRequest } from '../../src/mcp/rpc.ts'
 import { createHarness, type Harness } from './bridge-harness.ts'
 
 let harness: Harness
@@ -24,6 +25,15 @@ describe('what a child says about no call', () => {
     bridge.receive(log)
     expect(one.said).toEqual([log])
     expect(strays).toEqual([])
+  })
+
+  test('goes to the session when the caller of that call is gone', () => {
+    const deaf = { message: () => false, end() {} }
+    bridge.call(rpcRequest('ping'), deaf)
+    bridge.receive('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}')
+    expect(strays.map(({ text }) => JSON.parse(text).method)).toEqual([
+      'notifications/tools/list_changed',
+    ])
   })
 
   test('else to the session, with the open calls from the oldest on', () => {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
+import { parseExact } from '../../src/mcp/exact.ts'
 import { parseBody } from '../../src/mcp/parse.ts'
 import { rpcRequest } from '../../src/mcp/rpc.ts'
 import { createHarness, type Harness, listener } from './bridge-harness.ts'
@@ -60,6 +61,17 @@ describe('cancellation', () => {
     const message = parsed.ok ? parsed.value.messages[0] : undefined
     if (message?.kind === 'notification') bridge.notify(message)
     expect([near.answers.length, other.answers.length]).toEqual([0, 1])
+  })
+
+  test('is told how many calls an id names, rounded or not', () => {
+    tool('{}', '12345678901234567890')
+    tool('{}', '12345678901234567891')
+    tool()
+    const named = (text: string) => bridge.named((parseExact(`[${text}]`) as unknown[])[0])
+    expect(named('12345678901234567890')).toBe(1)
+    expect([named('1'), named('1e0'), named('"1"'), named('2')]).toEqual([1, 1, 0, 0])
+    tool()
+    expect(named('1')).toBe(2)
   })
 
   test('by the exchange works once and not after the answer', () => {
@@ -134,6 +146,21 @@ describe('when the child fails', () => {
     const { id } = JSON.parse(one.said[0] ?? '')
     bridge.fail('child-died', 'The child process ended')
     expect(harness.clientAnswer(id)).toBe(false)
+    expect(JSON.parse(one.said[1] ?? '')).toEqual({
+      jsonrpc: '2.0',
+      method: 'notifications/cancelled',
+      params: { requestId: id, reason: 'The child process ended' },
+    })
+  })
+
+  test('what a child asked that lives on is still answered', () => {
+    const one = tool()
+    bridge.receive('{"jsonrpc":"2.0","id":"q","method":"roots/list"}')
+    const { id } = JSON.parse(one.said[0] ?? '')
+    bridge.fail('line-too-long', 'too long')
+    expect(one.answers).toHaveLength(1)
+    expect(harness.clientAnswer(id)).toBe(true)
+    expect(lastSent()).toMatchObject({ id: 'q', result: {} })
   })
 
   test('a bridge whose child lives on goes on', () => {

@@ -25,3 +25,51 @@ export function memoryStreams(
   })
   return { streams, rows }
 }
+
+/** One server-sent event, field by field. */
+export interface SeenEvent {
+  id?: string
+  event?: string
+  retry?: string
+  data: string
+}
+
+/** Reads the events of a text; comments count for nothing. */
+export function readEvents(text: string): SeenEvent[] {
+  const blocks = text.split('\n\n').filter((block) => block !== '' && !block.startsWith(':'))
+  return blocks.map((block) => {
+    const fields = block.split('\n').map((line) => /^(\w+): ?(.*)$/s.exec(line) ?? [])
+    const data = fields.flatMap(([, name, value = '']) => (name === 'data' ? [value] : []))
+    const others = fields.flatMap(([, name = '', value]) =>
+      name === 'data' ? [] : [[name, value]],
+    )
+    return { ...Object.fromEntries(others), data: data.join('\n') }
+  })
+}
+
+/** Reads a connection as a client does, all the time. */
+export function watch({ body }: { body: ReadableStream<Uint8Array> }) {
+  const reader = body.getReader()
+  const watched = {
+    text: '',
+    state: 'open' as 'open' | 'closed' | 'broken',
+    /** The client goes away. */
+    leave: () => void reader.cancel().catch(() => {}),
+    /** What has come so far. */
+    async events(): Promise<SeenEvent[]> {
+      for (let round = 0; round < 4; round++) await new Promise((resolve) => setImmediate(resolve))
+      return readEvents(watched.text)
+    },
+  }
+  void (async () => {
+    try {
+      const decoder = new TextDecoder()
+      for (let read = await reader.read(); !read.done; read = await reader.read())
+        watched.text += decoder.decode(read.value, { stream: true })
+      watched.state = 'closed'
+    } catch {
+      watched.state = 'broken'
+    }
+  })()
+  return watched
+}
