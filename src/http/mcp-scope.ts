@@ -1,14 +1,14 @@
 import { RPC } from '../errors.ts'
 import type { Denial } from '../mcp/permissions.ts'
 import { errorText, type RpcRequest } from '../mcp/rpc.ts'
-import { covers, plainScopes } from '../scopes.ts'
+import { plainScopes } from '../scopes.ts'
 import type { Session } from '../session/session.ts'
 import type { Caller, HttpDeps } from './deps.ts'
 import { jsonReply } from './mcp-reply.ts'
 
 type ScopeDeps = Pick<HttpDeps, 'permissions' | 'policy' | 'stepUps'>
 
-/** A request that its caller's scopes do not allow: the error it gets, and whether the client is to ask for more. */
+/** A request that its caller's scopes do not allow: the error it gets, and what the client is to ask for. */
 export interface Denied {
   text: string
   /** The scope that a new login should ask for: what is held and what is needed. Undefined when none would help. */
@@ -17,15 +17,16 @@ export interface Denied {
 
 /**
  * Judges a request before anything is said to the child (RFC 6750 §3.1); undefined when it may go on. A refusal is
- * audited. No scope is asked for that this server cannot give, nor of a client that would only refresh its tokens.
+ * audited. Nothing is asked for that this server cannot give, in a batch, or of a client that only refreshes its tokens.
  */
 export function denied(
   deps: ScopeDeps,
   caller: Caller,
   session: Session,
   request: RpcRequest,
+  batch: boolean,
 ): Denied | undefined {
-  const { permissions, policy, stepUps } = deps
+  const { permissions, stepUps } = deps
   const denial = permissions.denial(request, caller.scopes)
   if (!denial) return undefined
   const wanted = plainScopes([...caller.scopes, ...denial.missing])
@@ -34,10 +35,9 @@ export function denied(
     sessionHash: session.hash,
     reason:
       denial.missing.length > 0 ? `${denial.what} needs ${denial.missing.join(' ')}` : denial.what,
+    open: denial.grantable && !batch,
   })
-  const grantable = denial.missing.length > 0 && covers(policy.scopesSupported, denial.missing)
-  const scope = how === 'challenge' && grantable ? wanted.join(' ') : undefined
-  return { text, scope }
+  return { text, scope: how === 'challenge' ? wanted.join(' ') : undefined }
 }
 
 /** The reply to a request on its own: 403 with the challenge, or the plain error. */

@@ -139,7 +139,7 @@ async function converse(
 ): Promise<Response> {
   const requests = messages.filter((message) => message.kind === 'request')
   const [only] = requests
-  const refusal = only && !batch ? denied(deps, caller, session, only) : undefined
+  const refusal = only && !batch ? denied(deps, caller, session, only, batch) : undefined
   if (refusal) return deniedReply(deps, refusal)
   const exchange = openExchange({
     clock: deps.clock,
@@ -152,7 +152,7 @@ async function converse(
     if (message.kind === 'notification') return await session.notify(caller, message)
     if (message.kind === 'response') return await session.answer(caller, message)
     const sink = exchange.sinks[requests.indexOf(message)] ?? exchange
-    const refusal = batch ? denied(deps, caller, session, message) : undefined
+    const refusal = batch ? denied(deps, caller, session, message, batch) : undefined
     if (refusal) return ok(sink.end(refusal.text))
     const shown = deps.permissions.shown(message, caller.scopes, sink)
     const taken = await session.request(caller, message, shown)

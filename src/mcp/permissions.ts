@@ -11,6 +11,8 @@ export interface Denial {
   what: string
   /** The scopes it needs and the caller does not have; empty when no scope would help. */
   missing: readonly string[]
+  /** Whether a new login can get them: this server gives them out. */
+  grantable: boolean
   /** A sentence or two for whoever reads the error, a model most likely. */
   text: string
 }
@@ -52,14 +54,15 @@ export function createPermissions(options: {
     switch (method) {
       case 'tools/call': {
         const tool = findTool(params.name)
-        if (!tool) return deny(`the tool ${quoted(params.name)}`, supported, held)
+        if (!tool) return deny(supported, held, `the tool ${quoted(params.name)}`, supported)
         if (withheld.includes(tool.name)) return notOffered(tool.name)
-        return deny(tool.name, callScopes(tool, params.arguments), held, otherWay(tool, held))
+        const needed = callScopes(tool, params.arguments)
+        return deny(supported, held, tool.name, needed, otherWay(tool, held))
       }
       case 'resources/read':
       case 'resources/subscribe': {
         const scopes = resourceScopes(params.uri) ?? supported
-        return deny(`the resource ${quoted(params.uri)}`, scopes, held)
+        return deny(supported, held, `the resource ${quoted(params.uri)}`, scopes)
       }
       default:
         return undefined
@@ -115,22 +118,25 @@ export function createPermissions(options: {
 }
 
 function deny(
+  supported: readonly string[],
+  held: readonly string[],
   what: string,
   needed: readonly string[],
-  held: readonly string[],
   otherWay = '',
 ): Denial | undefined {
   const missing = missingScopes(held, needed)
   if (missing.length === 0) return undefined
   const plain = plainScopes(missing)
-  const has = held.length > 0 ? plainScopes(held).join(', ') : 'no permission at all'
-  return {
-    what,
-    missing: plain,
-    text:
-      `Not permitted: ${what} needs the permission ${plain.join(', ')}, which the user has not given ` +
-      `to this connection; it has ${has}. ${otherWay}Do not try again: ask the user to connect anew and allow it.`,
+  const start = `Not permitted: ${what} needs the permission ${plain.join(', ')}, which `
+  if (!covers(supported, missing)) {
+    const text = `${start}this server gives to nobody. ${otherWay}Do not try it again like this.`
+    return { what, missing: plain, grantable: false, text }
   }
+  const has = held.length > 0 ? plainScopes(held).join(', ') : 'no permission at all'
+  const text =
+    `${start}the user has not given to this connection; it has ${has}. ` +
+    `${otherWay}Do not try again: ask the user to connect anew and allow it.`
+  return { what, missing: plain, grantable: true, text }
 }
 
 /** How the caller could use the tool with what it has. */
@@ -142,5 +148,6 @@ function otherWay(tool: Tool, held: readonly string[]): string {
 const notOffered = (name: string): Denial => ({
   what: name,
   missing: [],
+  grantable: false,
   text: `Not available: the operator of this server does not offer ${name}.`,
 })

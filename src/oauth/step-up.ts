@@ -15,6 +15,8 @@ export interface Refused {
   sessionHash?: TokenHash
   /** What was wanted and what it lacked. */
   reason: string
+  /** Whether the answer can be a challenge: the request stands alone, and a new login could help. */
+  open: boolean
 }
 
 /**
@@ -22,7 +24,7 @@ export interface Refused {
  * a refresh, get the scopes they had, and give up the connection: those are told in plain answers from then on.
  */
 export interface StepUps {
-  /** Notes a refusal in the audit trail. `plain` for a family that a challenge would only break. */
+  /** Notes a refusal in the audit trail. `plain` where a challenge cannot be, or would only break the client. */
   refused(caller: Caller, refused: Refused): 'challenge' | 'plain'
   /** A token of the family was refreshed. */
   refreshed(familyId: string): void
@@ -67,14 +69,14 @@ export function createStepUps({
   }
 
   return {
-    refused({ accountId, clientId, familyId }, { sessionHash, reason }) {
+    refused({ accountId, clientId, familyId }, { sessionHash, reason, open }) {
       const now = clock.now()
       const heard = hear(familyId)
       if (mayAudit(heard, now)) {
         const about = { accountId, clientId, familyId, sessionHash: sessionHash ?? null, reason }
         store.audit.add(now, { event: 'scope.refused', ...about })
       }
-      if (heard.plain) return 'plain'
+      if (heard.plain || !open) return 'plain'
       heard.challengedAt = now
       return 'challenge'
     },

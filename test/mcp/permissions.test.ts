@@ -48,6 +48,13 @@ describe('a denial', () => {
     )
   })
 
+  test('does not send anybody for what this server does not give', () => {
+    const denial = permissions.denial(call('create_repo'), ALL)
+    expect(denial).toMatchObject({ missing: ['write:user'], grantable: false })
+    expect(denial?.text).toContain('which this server gives to nobody')
+    expect(denial?.text).toContain('It can be used with an organization as its owner.')
+  })
+
   test('says how a tool can be used with what is held', () => {
     const denial = permissions.denial(call('list_repo_labels'), ['read:issue'])
     expect(denial?.missing).toEqual(['read:organization'])

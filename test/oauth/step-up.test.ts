@@ -18,8 +18,8 @@ function setUp() {
     login: 'alice',
     scopes: [],
   })
-  const refuse = (family = 'f') =>
-    stepUps.refused(caller(family), { reason: 'delete_file needs write:repository' })
+  const refuse = (family = 'f', open = true) =>
+    stepUps.refused(caller(family), { reason: 'delete_file needs write:repository', open })
   return { clock, rows, stepUps, refuse }
 }
 
@@ -37,6 +37,13 @@ test('a refresh for its own sake is no answer', async () => {
   stepUps.refreshed('f')
   expect(refuse()).toBe('challenge')
   await clock.advance(MINUTE_MS + 1)
+  stepUps.refreshed('f')
+  expect(refuse()).toBe('challenge')
+})
+
+test('a refusal that was no challenge has no answer', () => {
+  const { stepUps, refuse } = setUp()
+  expect(refuse('f', false)).toBe('plain')
   stepUps.refreshed('f')
   expect(refuse()).toBe('challenge')
 })
