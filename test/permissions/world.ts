@@ -1,3 +1,4 @@
+import { Database } from 'bun:sqlite'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -95,6 +96,18 @@ export async function openWorld(options: { check: boolean }) {
         const missing = missingScope(new Set(scopes), categories, method)
         return route.startsWith('/api/v1/') && missing ? [`${method} ${path}: ${missing}`] : []
       }),
+
+    /** Sets the cap of alice's grant, as another process does it; returns what it was. */
+    narrow(scopes: readonly string[]): string[] {
+      const db = new Database(storePath)
+      try {
+        const row = db.query<{ scopes: string }, []>('SELECT scopes FROM grants').get()
+        db.run('UPDATE grants SET scopes = ?', [JSON.stringify(scopes)])
+        return JSON.parse(row?.scopes ?? '[]') as string[]
+      } finally {
+        db.close()
+      }
+    },
 
     async [Symbol.asyncDispose](): Promise<void> {
       await broker.close(AbortSignal.abort())
