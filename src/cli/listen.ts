@@ -17,19 +17,22 @@ export interface Listening {
 type Server = Bun.Server<undefined>
 type Fetch = (request: Request, server: Server) => Response | Promise<Response>
 
+/** The longest that Bun allows. A client that vanished without a word costs a socket no longer than this. */
+const IDLE_SECONDS = 255
+
 /** Longest time for a probe of a socket file that another process may own, in milliseconds. */
 const PROBE_MS = 500
 
 /**
  * Serves `fetch` at an address. Throws OperatorError when the address is taken or cannot be bound.
- * Quiet event streams live as long as their readers: there is no idle timeout here.
+ * A connection on which nothing moves is closed: event streams say something every 15 s, an upload must be done in time.
  */
 export async function listen(at: Listen, maxBodyBytes: number, fetch: Fetch): Promise<Listening> {
   if (at.kind === 'unix') await clearStaleSocket(at.path)
   const shared = {
     fetch,
     development: false,
-    idleTimeout: 0,
+    idleTimeout: IDLE_SECONDS,
     // The route answers an over-long body itself; this is the wall behind it.
     maxRequestBodySize: maxBodyBytes + 64 * 1024,
   }

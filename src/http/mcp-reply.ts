@@ -25,7 +25,7 @@ const SESSION_NOT_FOUND =
 /** A JSON-RPC message as the whole answer. */
 export const jsonReply = (
   status: number,
-  body: string,
+  body: string | ReadableStream<Uint8Array>,
   headers: Record<string, string> = {},
 ): Response => new Response(body, { status, headers: { ...JSON_HEADERS, ...headers } })
 

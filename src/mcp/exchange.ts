@@ -1,14 +1,21 @@
 import { type Cancel, type Clock, SECOND_MS } from '../clock.ts'
 import type { CallSink } from './calls.ts'
+import { createPacedBody } from './outbox.ts'
 import type { Holder } from './reader.ts'
 import type { CallStream, SessionStreams } from './streams.ts'
 
 /** Silence of the child after which the reply becomes a stream, so that proxies see life. */
 const SILENCE_MS = 5 * SECOND_MS
 
+/**
+ * JSON from this length on, in UTF-16 units, is written at its reader's pace and given up when that stops: the server
+ * would keep it for as long as the connection is there.
+ */
+const PACED_LENGTH = 2 * 1024 * 1024
+
 /** What a POST is answered with: a body of `application/json`, or of `text/event-stream`; nothing when nobody waits. */
 export type ExchangeReply =
-  | { kind: 'json'; body: string }
+  | { kind: 'json'; body: string | ReadableStream<Uint8Array> }
   | { kind: 'stream'; body: ReadableStream<Uint8Array> }
   | { kind: 'gone' }
 
@@ -87,7 +94,9 @@ export function openExchange(options: ExchangeOptions): Exchange {
       state.held.push({ idText, text })
       if (open.size > 0) return
       const texts = state.held.map((each) => each.text)
-      finish({ kind: 'json', body: batch ? `[${texts.join(',')}]` : texts.join('') })
+      const body = batch ? `[${texts.join(',')}]` : texts.join('')
+      const large = body.length >= PACED_LENGTH
+      finish({ kind: 'json', body: large ? createPacedBody(clock, Buffer.from(body)) : body })
     }
   }
 

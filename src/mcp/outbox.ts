@@ -148,3 +148,11 @@ export function createOutbox(
     },
   }
 }
+
+/** A body of these bytes that is given up when its reader takes nothing for a minute. */
+export function createPacedBody(clock: Clock, bytes: Uint8Array): ReadableStream<Uint8Array> {
+  const outbox = createOutbox(clock, () => {})
+  outbox.push([bytes])
+  outbox.end()
+  return outbox.body
+}
