@@ -1,5 +1,6 @@
 // The MCP server that every subject of the benchmark runs: stdio, newline-delimited JSON-RPC, as little work as can be.
-// Tools: `echo` answers its argument `text`, `large` a text of a mebibyte that is JSON itself, as forgejo-mcp's are.
+// Its tools bear names of forgejo-mcp's: `get_file_content` answers a text of a mebibyte that is JSON itself, as most of
+// forgejo-mcp's are, and `get_issue_by_index` its argument `owner`.
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,9 +35,9 @@ int main(void) {
       "{\"protocolVersion\":\"2025-06-18\",\"capabilities\":{\"tools\":{}},"
       "\"serverInfo\":{\"name\":\"bench\",\"version\":\"1\"}}";
   static const char tools[] =
-      "{\"tools\":[{\"name\":\"echo\",\"inputSchema\":{\"type\":\"object\","
-      "\"properties\":{\"text\":{\"type\":\"string\"}}}},"
-      "{\"name\":\"large\",\"inputSchema\":{\"type\":\"object\"}}]}";
+      "{\"tools\":[{\"name\":\"get_issue_by_index\",\"inputSchema\":{\"type\":\"object\","
+      "\"properties\":{\"owner\":{\"type\":\"string\"}}}},"
+      "{\"name\":\"get_file_content\",\"inputSchema\":{\"type\":\"object\"}}]}";
   size_t filled = 0;
   for (int n = 0; filled < LARGE; n++) filled += (size_t)sprintf(large + filled, RECORD, n);
 
@@ -47,11 +48,11 @@ int main(void) {
     if (!id) continue;
     id += 5;
     int length = (int)strcspn(id, ",}");
-    const char *text = strstr(line, "\"text\":\"");
+    const char *text = strstr(line, "\"owner\":\"");
     if (strstr(line, "\"initialize\"")) answer(id, length, hello, sizeof hello - 1);
     else if (strstr(line, "\"tools/list\"")) answer(id, length, tools, sizeof tools - 1);
-    else if (strstr(line, "\"large\"")) answer_text(id, length, large, LARGE);
-    else if (text) answer_text(id, length, text + 8, strcspn(text + 8, "\""));
+    else if (strstr(line, "\"get_file_content\"")) answer_text(id, length, large, LARGE);
+    else if (text) answer_text(id, length, text + 9, strcspn(text + 9, "\""));
     else answer(id, length, "{}", 2);
   }
   free(line);

@@ -2,7 +2,7 @@ import type { Subject } from './subjects.ts'
 
 /** What is called, and how much of it at once. */
 export interface Scenario {
-  readonly tool: 'echo' | 'large'
+  readonly tool: keyof typeof ARGUMENTS
   readonly connections: number
   /** Fewest bytes of an answer that is no error. */
   readonly leastBytes: number
@@ -22,9 +22,10 @@ const VERSION = '2025-06-18'
 /** The load generator puts an id of its own, with as many digits, in its place. */
 const ID_MARK = '@@@@@@@@'
 
+/** What the tools of child.c are called with. */
 const ARGUMENTS = {
-  echo: { text: 'a short argument, as most tools have: forgejo/forgejo, issue 4711' },
-  large: {},
+  get_issue_by_index: { owner: 'forgejo', repo: 'forgejo', index: 4711 },
+  get_file_content: { owner: 'forgejo', repo: 'forgejo', ref: 'main', filePath: 'go.sum' },
 }
 
 const mcpHeaders = (subject: Subject, session?: string): Record<string, string> => ({

@@ -2,9 +2,9 @@ import { median, type Run, type Scenario } from './measure.ts'
 import type { Subject } from './subjects.ts'
 
 export const SCENARIOS = {
-  one: { tool: 'echo', connections: 1, leastBytes: 100 },
-  many: { tool: 'echo', connections: 16, leastBytes: 100 },
-  large: { tool: 'large', connections: 4, leastBytes: 1 << 20 },
+  one: { tool: 'get_issue_by_index', connections: 1, leastBytes: 50 },
+  many: { tool: 'get_issue_by_index', connections: 16, leastBytes: 50 },
+  large: { tool: 'get_file_content', connections: 4, leastBytes: 1 << 20 },
 } as const satisfies Record<string, Scenario>
 
 export type Key = keyof typeof SCENARIOS
