@@ -40,8 +40,9 @@ export interface Bridge {
   /**
    * Sends a request to the child. The sink gets the answer, or -32603 with `data.reason`: `timeout`, `cancelled`,
    * `unavailable` (the child takes nothing), or what `fail` says. A method that MCP does not have is -32601 at once.
+   * @param known the members of `params` that the child knows: those of the legacy revisions unless said otherwise
    */
-  call(request: RpcRequest, sink: CallSink): OpenCall
+  call(request: RpcRequest, sink: CallSink, known?: readonly string[]): OpenCall
   /** Passes a client's notification on. A cancellation goes to the one open call with that id, else nowhere. */
   notify(notification: RpcNotification): void
   /** Passes a client's answer on to the child that asked; false when this child asked nothing under that id. */
@@ -76,8 +77,6 @@ export interface BridgeOptions {
   clean(text: string): string
   /** Ids for the child's requests to the client: of the session, so that they do not repeat when the child changes. */
   idsFrom?: () => number
-  /** The requests that the child knows, with the members of their `params`. Default: those of the legacy revisions. */
-  requests?: ReadonlyMap<string, readonly string[]>
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -90,7 +89,7 @@ const countUp = (): (() => number) => {
 
 /** A bridge over a channel to one child. */
 export function createBridge(options: BridgeOptions): Bridge {
-  const { channel, clock, callTimeoutMs, unsolicited, clean, requests = REQUESTS } = options
+  const { channel, clock, callTimeoutMs, unsolicited, clean } = options
   const calls = createCalls(clock, callTimeoutMs, (call) =>
     abandon(call, 'timeout', timeoutText(callTimeoutMs)),
   )
@@ -189,8 +188,7 @@ export function createBridge(options: BridgeOptions): Bridge {
   }
 
   return {
-    call(request, sink) {
-      const known = requests.get(request.method)
+    call(request, sink, known = REQUESTS.get(request.method)) {
       if (known === undefined) {
         sink.end(errorText(request.idText, RPC.methodNotFound, 'Method not found'))
         return NEVER_SENT
