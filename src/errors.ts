@@ -60,6 +60,17 @@ export const RPC = {
   insufficientScope: -32010,
 } as const
 
+/** The numbers that 2026-07-28 adds (basic/index, "Error Codes"), and one of 2025-11-25 that it took back. */
+export const MODERN_RPC = {
+  headerMismatch: -32020,
+  missingCapability: -32021,
+  unsupportedVersion: -32022,
+  /** 2025-11-25 and earlier: a resource that is not there. */
+  resourceNotFound: -32002,
+  /** 2025-11-25: the user must visit a page first. */
+  urlElicitation: -32042,
+} as const
+
 /** An operator's mistake: what is wrong and how to mend it. Ends the program with the given exit code. */
 export class OperatorError extends Error {
   override readonly name = 'OperatorError'

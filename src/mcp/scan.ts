@@ -7,6 +7,8 @@ export interface Span {
 /** A member of an object as it stands in the text; the span is its value's. */
 export interface Member extends Span {
   key: string
+  /** Where the key opens. */
+  at: number
 }
 
 const QUOTE = 0x22
@@ -101,13 +103,14 @@ export function members(text: string, at: number, most = Number.POSITIVE_INFINIT
   const found: Member[] = []
   let i = skipSpace(text, at + 1)
   while (text.charCodeAt(i) === QUOTE && found.length < most) {
+    const keyAt = i
     const keyEnd = skipString(text, i)
     const source = text.slice(i, keyEnd)
     const key: string = source.includes('\\') ? JSON.parse(source) : source.slice(1, -1)
     i = skipSpace(text, keyEnd)
     if (text.charCodeAt(i) === COLON) i = skipSpace(text, i + 1)
     const end = skipValue(text, i)
-    found.push({ key, start: i, end })
+    found.push({ key, at: keyAt, start: i, end })
     i = skipSpace(text, end)
     if (text.charCodeAt(i) === COMMA) i = skipSpace(text, i + 1)
   }
