@@ -16,6 +16,8 @@ import type { Permissions } from '../mcp/permissions.ts'
 import { createMetrics } from '../metrics.ts'
 import { createAuthorization } from '../oauth/authorization.ts'
 import { createClients } from '../oauth/clients.ts'
+import { createConnections } from '../oauth/connections.ts'
+import { createPageSessions } from '../oauth/page-session.ts'
 import { createPolicy } from '../oauth/policy.ts'
 import { createRevocation } from '../oauth/revoke.ts'
 import { createStepUps } from '../oauth/step-up.ts'
@@ -163,6 +165,18 @@ export async function openBroker({
   opened.defer(() => jobs.stop())
 
   const stepUps = createStepUps({ store, clock })
+  const connections = createConnections({
+    store,
+    clock,
+    config,
+    vault,
+    revocation,
+    awake: (accountId) => registry.awake(accountId),
+    changed(change) {
+      verifier.forget()
+      registry.changePermissions(change)
+    },
+  })
   const app = createApp({
     config,
     clock,
@@ -195,6 +209,8 @@ export async function openBroker({
     }),
     verifier,
     vault,
+    pages: createPageSessions({ store, clock, config }),
+    connections,
     permissions,
     stepUps,
     registry,

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import { authorizeRoutes } from './authorize.ts'
+import { connectionRoutes } from './connections.ts'
 import type { HttpDeps } from './deps.ts'
 import { createGate } from './gate.ts'
 import { homeRoutes } from './home.ts'
@@ -33,5 +34,6 @@ export function createApp(deps: HttpDeps) {
     .use(authorizeRoutes(deps))
     .use(tokenRoutes(deps))
     .use(homeRoutes(deps))
+    .use(connectionRoutes(deps))
     .use(mcpRoutes(deps))
 }

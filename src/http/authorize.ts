@@ -1,77 +1,77 @@
 import { Elysia } from 'elysia'
 import type { AuthorizeOutcome } from '../oauth/outcome.ts'
-import type { Policy } from '../oauth/policy.ts'
 import { consentPage } from './consent-page.ts'
-import { browserCookie, readBrowserCookie } from './cookie.ts'
+import { readCookie, writeCookie } from './cookie.ts'
 import type { HttpDeps } from './deps.ts'
 import { readForm } from './forms.ts'
+import { isOwnForm } from './own-form.ts'
 import { problemPage } from './problem-page.ts'
 import { queryOf } from './request.ts'
 
-type RouteDeps = Pick<HttpDeps, 'authorization' | 'config' | 'policy'>
+type RouteDeps = Pick<HttpDeps, 'authorization' | 'config'>
 
 /** The browser's way through a login: the authorize request, the consent form, and Forgejo sending it back. */
-export const authorizeRoutes = (deps: RouteDeps) => {
-  const { authorization, config } = deps
-  const browserOf = (request: Request) => readBrowserCookie(request, config)
+export const authorizeRoutes = ({ authorization, config }: RouteDeps) => {
+  const browserOf = (request: Request) => readCookie(request, 'browser', config)
   return new Elysia({ name: 'authorize' })
-    .get('/oauth/authorize', async ({ request }) =>
-      show(await authorization.begin(queryOf(request), browserOf(request)), 302, deps),
-    )
+    .get('/oauth/authorize', async ({ request }) => {
+      const choice = readCookie(request, 'choice', config)
+      const outcome = await authorization.begin(queryOf(request), browserOf(request), choice)
+      return showOutcome(outcome, 302, config)
+    })
     .post(
       '/oauth/consent',
       async ({ request }) => {
-        if (!isOwnForm(request, config.publicUrl)) return foreignForm()
+        if (!isOwnForm(request, config)) return foreignForm()
         const form = await readForm(request)
-        return show(await authorization.decide(form, browserOf(request)), 303, deps)
+        return showOutcome(await authorization.decide(form, browserOf(request)), 303, config)
       },
       { parse: 'none' },
     )
     .get('/oauth/callback', async ({ request }) =>
-      show(await authorization.callback(queryOf(request), browserOf(request)), 302, deps),
+      showOutcome(await authorization.callback(queryOf(request), browserOf(request)), 302, config),
     )
 }
 
-/** Turns an outcome into its answer; `redirect` is the status of a redirect: 303 makes a POST a GET (RFC 9700 §4.12). */
-function show(
+/** Turns an outcome into its answer; `status` is that of a redirect: 303 makes a POST a GET (RFC 9700 §4.12). */
+export function showOutcome(
   outcome: AuthorizeOutcome,
-  redirect: 302 | 303,
-  { config, policy }: RouteDeps,
+  status: 302 | 303,
+  config: RouteDeps['config'],
 ): Response {
-  const browser = outcome.kind === 'page' ? undefined : outcome.browser
-  const cookie: Record<string, string> =
-    browser === undefined ? {} : { 'Set-Cookie': browserCookie(browser, config) }
   switch (outcome.kind) {
     case 'consent':
-      return consentPage(outcome.view, isFullSet(outcome.view.scopes, policy), cookie)
+      return consentPage(outcome.view, {
+        'Set-Cookie': writeCookie('browser', outcome.browser, config),
+      })
     case 'page':
       return problemPage(outcome.problem)
-    case 'redirect':
-      return new Response(null, {
-        status: redirect,
-        headers: {
-          Location: outcome.location,
-          'Cache-Control': 'no-store',
-          'Referrer-Policy': 'no-referrer',
-          ...cookie,
-        },
-      })
+    case 'redirect': {
+      const response = redirect(status, outcome.location)
+      const { browser, remember } = outcome
+      for (const [kind, value] of [['browser', browser] as const, ['choice', remember] as const])
+        if (value !== undefined)
+          response.headers.append('Set-Cookie', writeCookie(kind, value, config))
+      return response
+    }
+    case 'signed-in': {
+      const response = redirect(303, '/connections')
+      response.headers.append('Set-Cookie', writeCookie('page', outcome.page, config))
+      return response
+    }
   }
 }
 
-const isFullSet = (scopes: readonly string[], policy: Policy): boolean =>
-  policy.defaultScopes.every((scope) => scopes.includes(scope))
-
-/**
- * Whether the consent form was sent from our own page. Its `no-referrer` makes the Origin `null`, so Sec-Fetch-Site
- * decides where the browser sends it; the ticket and the Lax cookie stand behind both.
- */
-function isOwnForm(request: Request, publicUrl: string): boolean {
-  const site = request.headers.get('sec-fetch-site')
-  if (site !== null && site !== 'same-origin') return false
-  const origin = request.headers.get('origin')
-  return origin === null || origin === 'null' || origin === publicUrl
-}
+/** A redirect that no cache keeps and that tells nobody where it came from. */
+export const redirect = (status: 302 | 303, location: string): Response =>
+  new Response(null, {
+    status,
+    headers: {
+      Location: location,
+      'Cache-Control': 'no-store',
+      'Referrer-Policy': 'no-referrer',
+    },
+  })
 
 const foreignForm = (): Response =>
   problemPage({

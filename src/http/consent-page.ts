@@ -1,20 +1,16 @@
 import type { ConsentView } from '../oauth/outcome.ts'
 import { type Html, html } from './html.ts'
 import { pageResponse } from './layout.ts'
-import { type ScopeLine, scopeLines } from './scope-words.ts'
+import { permissionFields } from './permission-fields.ts'
 
 /**
- * The consent page: who asks, where the answer goes, what it allows, and two buttons. It changes nothing by itself;
- * its form posts `ticket` and `decision` to /oauth/consent. `isFull` says that nothing more could be given.
+ * The consent page: who asks, where the answer goes, what it may allow, and two buttons. It changes nothing by itself;
+ * its form posts `ticket`, `decision` and the choice to /oauth/consent.
  */
-export function consentPage(
-  view: ConsentView,
-  isFull: boolean,
-  headers: Record<string, string>,
-): Response {
+export function consentPage(view: ConsentView, headers: Record<string, string>): Response {
   const forgejo = new URL(view.forgejoUrl)
   return pageResponse({
-    status: 200,
+    status: view.problem ? 400 : 200,
     title: 'Allow access to your Forgejo?',
     formAction: ["'self'", forgejo.origin, view.redirectSource],
     headers,
@@ -23,31 +19,29 @@ export function consentPage(
 <dl>
 <div><dt>The app calls itself (nobody has checked this)</dt><dd class="big"><bdi>${view.clientName}</bdi></dd></div>
 ${view.clientUrl !== undefined && html`<div><dt>The app is described at</dt><dd><code>${view.clientUrl}</code></dd></div>`}
-<div><dt>Access will be handed to</dt><dd class="big"><code>${destination(view)}</code></dd></div>
+<div><dt>Access will be handed to, and you will be sent back to</dt><dd class="big"><code>${destination(view)}</code></dd></div>
 </dl>
 ${warning(view)}
-<h2>It will be able to</h2>
-<ul class="scopes">
-${scopeLines(view.scopes).map(scopeItem)}
-</ul>
-<p class="small soft">${isFull ? 'This is everything that this broker is set up to give' : 'This is what the app asked for'}; the app gets all of it or nothing. What it does will appear in Forgejo as done by you.</p>
 <form method="post" action="/oauth/consent">
 <input type="hidden" name="ticket" value="${view.ticket}">
+${permissionFields(view.choice, {
+  legend: 'What may it do?',
+  problem: view.problem && PROBLEMS[view.problem],
+})}
+<p class="small soft">${view.recalled && 'This is what you chose last time in this browser; the app asks for more. '}It never gets more than it asked for, nor more than you may do yourself. What it does appears in Forgejo as done by you.</p>
 <div class="actions">
 <button class="primary" type="submit" name="decision" value="allow">Allow and sign in</button>
 <button type="submit" name="decision" value="deny">Deny</button>
 </div>
 </form>
-<p class="small soft">If you allow it, <strong>${forgejo.host}</strong> signs you in next; this page never sees your password. To take all access back, revoke the broker in Forgejo under Settings, Applications.</p>`,
+<p class="small soft">If you allow it, <strong>${forgejo.host}</strong> signs you in next; this page never sees your password. Later you can narrow this or end it under <a href="/connections">your connections</a>.</p>`,
   })
 }
 
-const scopeItem = ({ area, level, text }: ScopeLine): Html => html`<li><strong>${area}</strong>${
-  level === 'read'
-    ? html`<span class="level">${level}</span>`
-    : html`<span class="level strong">${level}</span>`
-}<span class="what">${text}</span></li>
-`
+const PROBLEMS = {
+  unclear: 'Choose one of these.',
+  nothing: 'Give it at least one area, or else deny it.',
+}
 
 const destination = ({ redirectHost, redirectKind }: ConsentView): string =>
   redirectKind === 'private-scheme' ? `${redirectHost}:` : redirectHost

@@ -5,7 +5,9 @@ import type { Permissions } from '../mcp/permissions.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Authorization } from '../oauth/authorization.ts'
 import type { Clients } from '../oauth/clients.ts'
+import type { Connections } from '../oauth/connections.ts'
 import type { Credential } from '../oauth/credential.ts'
+import type { PageSessions } from '../oauth/page-session.ts'
 import type { Policy } from '../oauth/policy.ts'
 import type { StepUps } from '../oauth/step-up.ts'
 import type { Tokens } from '../oauth/token.ts'
@@ -34,6 +36,9 @@ export interface HttpDeps {
   policy: Policy
   clients: Pick<Clients, 'register'>
   authorization: Authorization
+  /** Browsers that are signed in to see their connections, and those connections. */
+  pages: PageSessions
+  connections: Connections
   tokens: Tokens
   verifier: Verifier
   /** The state of an account's upstream credential, without asking Forgejo. */

@@ -21,6 +21,8 @@ export function homePage(policy: Pick<Policy, 'resource'>, forgejoUrl: string): 
 <h2>VS Code</h2>
 <code class="copy">code --add-mcp '${forVsCode}'</code>
 <h2>Any other app</h2>
-<p>Look for “remote MCP server” or “Streamable HTTP” in its settings. It finds everything else by itself; there is no key to copy.</p>`,
+<p>Look for “remote MCP server” or “Streamable HTTP” in its settings. It finds everything else by itself; there is no key to copy.</p>
+<h2>Already connected?</h2>
+<p>See and change what your apps may do under <a href="/connections">your connections</a>.</p>`,
   })
 }

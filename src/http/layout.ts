@@ -20,6 +20,8 @@ export interface Page {
   /** Where forms of the page may lead, redirects included (Chrome checks each of them); none when not given. */
   formAction?: readonly string[]
   headers?: Record<string, string>
+  /** For pages with more on them than a question. */
+  wide?: boolean
 }
 
 /**
@@ -39,7 +41,7 @@ export function pageResponse(page: Page): Response {
 <style>${trusted(STYLE)}</style>
 </head>
 <body>
-<div class="card">
+<div class="card${page.wide && ' wide'}">
 <header>${trusted(MARK)}<span>fjmcp-broker</span></header>
 <main>
 ${page.body}

@@ -1,11 +1,12 @@
 /** One line of the consent page: an area of Forgejo, how far the client gets in it, and what that means. */
 export interface ScopeLine {
   area: string
-  level: 'read' | 'read and change'
+  level: 'read' | 'read and write'
   text: string
 }
 
-interface Area {
+/** An area in words. */
+export interface Area {
   name: string
   read: string
   write: string
@@ -65,7 +66,7 @@ const AREAS: Readonly<Record<string, Area>> = {
 const SPECIAL: Readonly<Record<string, ScopeLine>> = {
   all: {
     area: 'Everything',
-    level: 'read and change',
+    level: 'read and write',
     text: 'Do whatever you can do on this Forgejo.',
   },
   'public-only': {
@@ -73,6 +74,20 @@ const SPECIAL: Readonly<Record<string, ScopeLine>> = {
     level: 'read',
     text: 'All of this holds for public repositories and organizations only.',
   },
+}
+
+/** What an area is called, and what reading and writing in it means; the areas as they are shown, the weightiest first. */
+export const areaWords = (word: string): Area =>
+  AREAS[word] ?? {
+    name: word,
+    read: 'Whatever Forgejo takes this for.',
+    write: 'Whatever Forgejo takes this for.',
+  }
+
+/** Sorts areas as they are shown. */
+export function inOrder<T extends { area: string }>(areas: readonly T[]): T[] {
+  const order = Object.keys(AREAS)
+  return [...areas].sort((a, b) => order.indexOf(a.area) - order.indexOf(b.area))
 }
 
 /** Puts Forgejo's scopes in words, one line for each area; an unknown scope is shown as it is. */
@@ -83,10 +98,10 @@ export function scopeLines(scopes: readonly string[]): ScopeLine[] {
   for (const [word, area] of Object.entries(AREAS)) {
     const reads = held.delete(`read:${word}`)
     if (held.delete(`write:${word}`))
-      lines.push({ area: area.name, level: 'read and change', text: area.write })
+      lines.push({ area: area.name, level: 'read and write', text: area.write })
     else if (reads) lines.push({ area: area.name, level: 'read', text: area.read })
   }
   for (const scope of held)
-    lines.push({ area: scope, level: 'read and change', text: 'Whatever Forgejo takes this for.' })
+    lines.push({ area: scope, level: 'read and write', text: 'Whatever Forgejo takes this for.' })
   return lines
 }

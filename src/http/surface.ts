@@ -29,6 +29,7 @@ const SURFACE: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['/oauth/authorize', { methods: ['GET'], cors: 'none', speech: 'page', limit: 'authorize' }],
   ['/oauth/consent', { methods: ['POST'], cors: 'none', speech: 'page', limit: 'authorize' }],
   ['/oauth/callback', { methods: ['GET'], cors: 'none', speech: 'page', limit: 'authorize' }],
+  ['/connections', { methods: ['GET', 'POST'], cors: 'none', speech: 'page', limit: 'authorize' }],
   ['/mcp', { methods: ['GET', 'POST', 'DELETE'], cors: 'ours', speech: 'rpc' }],
 ])
 

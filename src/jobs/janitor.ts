@@ -18,7 +18,9 @@ const STRANDED_PAIR_MS = 7 * DAY_MS
 /** The least age at which a family without tokens is taken for over. */
 const EMPTY_FAMILY_MS = HOUR_MS
 
+/** How long events are kept, and how many at most, so that a flood of them cannot fill the disk. */
 const AUDIT_MS = 90 * DAY_MS
+const AUDIT_ROWS = 1_000_000
 
 /** How many rows of each kind went. */
 export interface Swept {
@@ -27,7 +29,10 @@ export interface Swept {
   accessTokens: number
   refreshTokens: number
   families: number
+  pages: number
   audit: number
+  /** Events that were not old yet but too many. */
+  auditBeyond: number
 }
 
 /** Deletes rows that nothing can need any more; `runOnce` takes the time as an argument and is safe to repeat. */
@@ -49,7 +54,9 @@ export function createJanitor(deps: {
         ),
         refreshTokens: inBatches((limit) => store.tokens.forgetRefresh(now, limit)),
         families: inBatches((limit) => store.families.forget(now, now - EMPTY_FAMILY_MS, limit)),
-        audit: store.audit.forget(now - AUDIT_MS),
+        pages: inBatches((limit) => store.pages.forget(now, limit)),
+        audit: inBatches((limit) => store.audit.forget(now - AUDIT_MS, limit)),
+        auditBeyond: inBatches((limit) => store.audit.forgetBeyond(AUDIT_ROWS, limit)),
       }
       if (Object.values(swept).some((count) => count > 0))
         log.debug('expired rows deleted', { ...swept })

@@ -1,26 +1,20 @@
-import { MINUTE_MS } from '../clock.ts'
 import { hashToken, randomToken } from '../crypto.ts'
 import { OAuthError } from '../errors.ts'
 import { err, ok, type Result } from '../result.ts'
 import type { Client } from './clients.ts'
+import { consentView } from './consent-view.ts'
 import type { FlowDeps } from './deps.ts'
-import type { AuthorizeOutcome, ConsentView, Problem } from './outcome.ts'
+import type { AuthorizeOutcome, Problem } from './outcome.ts'
 import { checkRepeated, isRepeated, param, requiredParam } from './params.ts'
-import { type PendingRequest, sealRequest } from './pending.ts'
+import { browserValue, LOGIN_TTL_MS, type PendingRequest, sealRequest } from './pending.ts'
 import { isChallenge } from './pkce.ts'
 import type { Policy } from './policy.ts'
 import { clientProblem, foreignRedirect, malformed } from './problems.ts'
-import { matchesRedirectUri, redirectHost, redirectKind, redirectSource } from './redirect-uri.ts'
+import { matchesRedirectUri } from './redirect-uri.ts'
 import { type Return, refuse } from './return.ts'
-
-/** How long a login may take, from here to the return from Forgejo. */
-const LOGIN_TTL_MS = 30 * MINUTE_MS
 
 /** The longest `state` that is echoed, in characters. */
 const MAX_STATE_LENGTH = 4_096
-
-/** The shape of our browser cookie; any other value is replaced. */
-const BROWSER = /^[A-Za-z0-9_-]{43}$/
 
 /** One check of a request whose client and redirect URI are known to be right. Throws OAuthError. */
 type Check = (query: URLSearchParams, policy: Policy) => void
@@ -37,12 +31,13 @@ const CHECKS: readonly Check[] = [
 
 /**
  * The authorization endpoint (RFC 6749 §3.1): judges the request, remembers it for 30 minutes, and asks the user.
- * `browser` is the value of the browser cookie, if one came.
+ * `browser` is the value of the browser cookie and `choice` its last choice on a consent page, if they came.
  */
 export async function begin(
   deps: FlowDeps,
   query: URLSearchParams,
   browser: string | undefined,
+  choice: string | undefined,
 ): Promise<AuthorizeOutcome> {
   const { policy, log, metrics } = deps
   const found = await findReturn(deps, query)
@@ -59,7 +54,7 @@ export async function begin(
     log.info('authorize refused', { client_id: client.id, error })
     return refuse(policy.issuer, back, error.code, error.description)
   }
-  return askConsent(deps, client, readRequest(query, client, back, policy), browser)
+  return askConsent(deps, readRequest(query, client, back, policy), { browser, choice })
 }
 
 /** The client, and where its browser goes back to. Until both are known to be right a refusal can only be a page. */
@@ -120,6 +115,7 @@ function readRequest(
 ): PendingRequest {
   return {
     clientId: client.id,
+    client: { name: client.name, ...(client.kind === 'document' && { url: client.id }) },
     back,
     codeChallenge: requiredParam(query, 'code_challenge'),
     resource: policy.resource,
@@ -129,13 +125,11 @@ function readRequest(
 
 /** Remembers the request under a new ticket, bound to this browser, and shows the consent page. */
 function askConsent(
-  deps: FlowDeps,
-  client: Client,
+  { store, sealer, clock, config }: FlowDeps,
   request: PendingRequest,
-  cookie: string | undefined,
+  brought: { browser: string | undefined; choice: string | undefined },
 ): AuthorizeOutcome {
-  const { store, sealer, clock, config } = deps
-  const browser = cookie !== undefined && BROWSER.test(cookie) ? cookie : randomToken()
+  const browser = browserValue(brought.browser)
   const ticket = randomToken()
   const ticketHash = hashToken(ticket)
   const now = clock.now()
@@ -144,20 +138,9 @@ function askConsent(
     browserHash: hashToken(browser),
     purpose: 'client',
     phase: 'consent',
-    clientId: client.id,
+    clientId: request.clientId,
     sealedRequest: sealRequest(sealer, ticketHash, request),
     expiresAt: now + LOGIN_TTL_MS,
   })
-  const { redirectUri } = request.back
-  const view: ConsentView = {
-    ticket,
-    clientName: client.name,
-    redirectHost: redirectHost(redirectUri),
-    redirectKind: redirectKind(redirectUri),
-    redirectSource: redirectSource(redirectUri),
-    scopes: request.scopes,
-    forgejoUrl: config.forgejoUrl,
-    ...(client.kind === 'document' ? { clientUrl: client.id } : {}),
-  }
-  return { kind: 'consent', view, browser }
+  return { kind: 'consent', view: consentView(config, ticket, request, brought.choice), browser }
 }

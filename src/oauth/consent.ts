@@ -1,4 +1,6 @@
 import { hashToken, randomToken } from '../crypto.ts'
+import { chooseScopes, rememberChoice } from './choice.ts'
+import { consentView } from './consent-view.ts'
 import type { FlowDeps } from './deps.ts'
 import type { AuthorizeOutcome } from './outcome.ts'
 import { isRepeated, param } from './params.ts'
@@ -7,7 +9,7 @@ import { lostLogin, otherBrowser, unclearDecision } from './problems.ts'
 import { refuse } from './return.ts'
 
 /**
- * Takes the user's decision, once, from the browser that began. Yes leads to Forgejo under a new state, so that the
+ * Takes the user's decision, once, from the browser that began. An answer that chooses nothing is asked for again. Yes leads to Forgejo under a new state, so that the
  * ticket in the page and the state in Forgejo's URLs say nothing of each other.
  */
 export function decide(
@@ -32,8 +34,13 @@ export function decide(
   }
   if (isRepeated(form, 'decision')) return page(unclearDecision)
   switch (param(form, 'decision')) {
-    case 'allow':
-      return allow(deps, now, found.value)
+    case 'allow': {
+      const { request } = found.value
+      const chosen = chooseScopes(request.scopes, form)
+      if (chosen.ok) return allow(deps, now, found.value, chosen.value)
+      const view = consentView(deps.config, ticket, request, undefined)
+      return { kind: 'consent', view: { ...view, problem: chosen.error }, browser: browser ?? '' }
+    }
     case 'deny':
       return deny(deps, now, found.value)
     default:
@@ -43,12 +50,18 @@ export function decide(
 
 const page = (problem: typeof lostLogin): AuthorizeOutcome => ({ kind: 'page', problem })
 
-function allow(deps: FlowDeps, now: number, { row, request }: Pending): AuthorizeOutcome {
+/** Sends the browser on. What was chosen is what the login will give; Forgejo is always asked for all it may grant. */
+function allow(
+  deps: FlowDeps,
+  now: number,
+  { row, request }: Pending,
+  scopes: string[],
+): AuthorizeOutcome {
   const { store, sealer, upstream } = deps
   const state = randomToken()
   const verifier = randomToken()
   const ticketHash = hashToken(state)
-  const sealedRequest = sealRequest(sealer, ticketHash, { ...request, verifier })
+  const sealedRequest = sealRequest(sealer, ticketHash, { ...request, scopes, verifier })
   const moved = store.transaction(() => {
     if (!store.logins.sendToForgejo(now, row.ticketHash, { ticketHash, sealedRequest }))
       return false
@@ -56,7 +69,9 @@ function allow(deps: FlowDeps, now: number, { row, request }: Pending): Authoriz
     return true
   })
   if (!moved) return page(lostLogin)
-  return { kind: 'redirect', location: upstream.authorizeUrl(state, verifier) }
+  const remember = rememberChoice(request.scopes, scopes)
+  const location = upstream.authorizeUrl(state, verifier)
+  return { kind: 'redirect', location, ...(remember !== undefined && { remember }) }
 }
 
 function deny(deps: FlowDeps, now: number, { row, request }: Pending): AuthorizeOutcome {

@@ -20,5 +20,5 @@ export interface FlowDeps {
   clock: Clock
   log: Log
   metrics: Metrics
-  config: Pick<Config, 'forgejoUrl'>
+  config: Pick<Config, 'forgejoUrl' | 'allowedUsers'>
 }

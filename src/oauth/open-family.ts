@@ -1,5 +1,5 @@
 import { hashToken, randomId } from '../crypto.ts'
-import { impliedScopes } from '../scopes.ts'
+import { impliedScopes, missingScopes } from '../scopes.ts'
 import type { Store } from '../store/open.ts'
 import { CODE_TTL_MS, mintCode } from './mint.ts'
 import type { PendingRequest } from './pending.ts'
@@ -32,7 +32,8 @@ export function openFamily(
       expiresAt: now + CODE_TTL_MS,
     })
     store.clients.touch(now, clientId)
-    store.audit.add(now, { event: 'login.completed', accountId, clientId, familyId })
+    const reason = scopes.join(' ')
+    store.audit.add(now, { event: 'login.completed', accountId, clientId, familyId, reason })
   })
   return code
 }
@@ -58,7 +59,7 @@ function openGrant(
     return store.grants.add(now, { id: randomId('grant'), accountId, clientId, scopes: cap }).id
 
   const held = impliedScopes(grant.scopes)
-  const added = impliedScopes(scopes).filter((scope) => !held.includes(scope))
+  const added = missingScopes(held, impliedScopes(scopes))
   if (added.length === 0) return grant.id
   for (const family of store.families.liveOfGrant(grant.id))
     store.families.setScopes(family.id, commonScopes(family.scopes, grant.scopes))

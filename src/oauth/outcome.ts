@@ -1,8 +1,13 @@
+import type { ScopeChoice } from './choice.ts'
+
 /** What the authorize endpoint, the consent form and the callback can come to. */
 export type AuthorizeOutcome =
   | { kind: 'consent'; view: ConsentView; browser: string }
-  | { kind: 'redirect'; location: string; browser?: string }
+  /** `remember` is the user's choice, for the browser to keep: the next page has it marked. */
+  | { kind: 'redirect'; location: string; browser?: string; remember?: string }
   | { kind: 'page'; problem: Problem }
+  /** Somebody signed in to look at their own connections; `page` is the value of that cookie. */
+  | { kind: 'signed-in'; page: string }
 
 /** What the consent page shows, and what its form must send back. */
 export interface ConsentView {
@@ -18,7 +23,14 @@ export interface ConsentView {
   redirectKind: 'web' | 'loopback' | 'private-scheme'
   /** The CSP source for that place: its origin, its `scheme:`, or `http:` for IPv6 loopback. */
   redirectSource: string
+  /** What the client asks for. */
   scopes: readonly string[]
+  /** What can be given of it, and what is marked. */
+  choice: ScopeChoice
+  /** Whether what is marked is the browser's last choice rather than all that the client asks for. */
+  recalled: boolean
+  /** What was wrong with the answer that was given, when the page is shown once more. */
+  problem?: 'unclear' | 'nothing'
   /** Forgejo's public base, which signs the user in next. */
   forgejoUrl: string
 }

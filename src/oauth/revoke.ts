@@ -14,7 +14,7 @@ export interface Revocation {
   revokeGrant(grantId: string, reason: string): boolean
   /** Ends a client and every grant it has; false when there is none, or it had ended before. */
   revokeClient(clientId: string, reason: string): boolean
-  /** Ends every login of an account: Forgejo's user took the broker's own authorization away. Grants stay as caps. */
+  /** Ends every login of an account: Forgejo's user took the broker's own authorization away. Grants stay as caps; browsers are signed out. */
   endAccount(accountId: string, reason: string): void
 }
 
@@ -76,6 +76,7 @@ export function createRevocation(deps: {
       const now = clock.now()
       const ended = store.transaction(() => {
         const ids = store.families.revokeOfAccount(now, accountId, reason)
+        store.pages.removeOfAccount(accountId)
         store.audit.add(now, { event: 'account.ended', accountId, reason })
         return ids
       })

@@ -1,4 +1,4 @@
-import { impliedScopes } from '../scopes.ts'
+import { covers, impliedScopes, plainScopes } from '../scopes.ts'
 import type { Standing } from '../store/families.ts'
 import { isAllowed } from './allowed.ts'
 
@@ -15,8 +15,10 @@ export function standingProblem(
   return isAllowed(allowedUsers, row) ? undefined : 'not-allowed'
 }
 
-/** The scopes that two sets both give, in order, `read:` counted where `write:` implies it. */
+/** The scopes that two sets both give, in order, `read:` counted where `write:` implies it and `all` where it is held. */
 export function commonScopes(one: readonly string[], other: readonly string[]): string[] {
+  if (other.includes('all')) return impliedScopes(one).sort()
+  if (one.includes('all')) return impliedScopes(other).sort()
   const allowed = new Set(impliedScopes(other))
   return impliedScopes(one)
     .filter((scope) => allowed.has(scope))
@@ -24,11 +26,14 @@ export function commonScopes(one: readonly string[], other: readonly string[]): 
 }
 
 /** What a caller may do: family ∩ grant. */
-export const effectiveScopes = (row: Standing): string[] =>
+export const effectiveScopes = (row: Pick<Standing, 'familyScopes' | 'grantScopes'>): string[] =>
   commonScopes(row.familyScopes, row.grantScopes)
 
-/** The same in the words of the login, as a token response says it (RFC 6749 §5.1). */
-export function grantedScope(row: Standing): string {
-  const allowed = new Set(impliedScopes(row.grantScopes))
-  return row.familyScopes.filter((scope) => allowed.has(scope)).join(' ')
+/** The same as a token response says it (RFC 6749 §5.1): in the words of the login while its grant allows them all. */
+export function grantedScope(row: Pick<Standing, 'familyScopes' | 'grantScopes'>): string {
+  const { familyScopes, grantScopes } = row
+  const scopes = covers(grantScopes, familyScopes)
+    ? familyScopes
+    : plainScopes(effectiveScopes(row))
+  return scopes.join(' ')
 }

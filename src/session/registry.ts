@@ -8,9 +8,11 @@ import type { Caller } from '../store/families.ts'
 import type { Store } from '../store/open.ts'
 import type { AccessProvider } from './access.ts'
 import { createBook } from './book.ts'
+import { createDiary } from './diary.ts'
 import { createFaults } from './faults.ts'
 import { createLauncher } from './launch.ts'
 import type { ChildSurroundings } from './live.ts'
+import { changePermissions } from './narrowing.ts'
 import { createOpenings } from './opening.ts'
 import { reap } from './reaping.ts'
 import type { Refusal } from './refusal.ts'
@@ -62,6 +64,14 @@ export interface Registry {
   endAccount(accountId: string, reason: string): void
   /** Ends one session by its stored hash; false when it was no living one. */
   endSession(hash: TokenHash, reason: string): boolean
+  /** What a client of an account may do is something else now, at most `scopes`; holds for sessions in use at once. */
+  changePermissions(change: {
+    accountId: string
+    clientId: string
+    scopes: readonly string[]
+  }): void
+  /** The account's sessions that have a child, counted for each client. */
+  awake(accountId: string): Map<string, number>
   /** The account has a new token: children that hold the old one get successors. In relay mode none holds one. */
   credentialRenewed(accountId: string): void
   /** The account must log in again: its sessions sleep until it has. */
@@ -96,6 +106,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
     ...deps,
     usage,
     launcher,
+    diary: createDiary(deps),
     epoch,
     callTimeoutMs: config.callTimeoutMs,
     allowance: createAllowance(),
@@ -143,6 +154,17 @@ export function createRegistry(deps: RegistryDeps): Registry {
     endAccount(accountId, reason) {
       openings.callOff((caller) => caller.accountId === accountId)
       for (const hash of store.sessions.ofAccount(accountId)) book.end(hash, 'revoked', reason)
+    },
+
+    changePermissions({ accountId, clientId, scopes }) {
+      const own = [...book.living(accountId)].filter(({ row }) => row.clientId === clientId)
+      changePermissions(own, scopes, config)
+    },
+
+    awake(accountId) {
+      const awake = [...book.living(accountId)].filter((session) => session.awake)
+      const clients = Map.groupBy(awake, ({ row }) => row.clientId)
+      return new Map([...clients].map(([clientId, sessions]) => [clientId, sessions.length]))
     },
 
     endSession: (hash, reason) => book.end(hash, 'operator', reason),

@@ -16,6 +16,10 @@ export interface SeatDeps {
     reason: StartReason,
     spawned: (child: LiveChild) => void,
   ): Promise<Result<LiveChild, Refusal>>
+  /** What the callers of this seat may do, and so its child. */
+  scopes: readonly string[]
+  /** Told when a child was put to sleep. */
+  slept(): void
   /** Whether a child's credential has been overtaken. */
   outdated(child: LiveChild): boolean
   /** How long a replaced child may go on with what is in flight, in ms. */
@@ -39,6 +43,10 @@ export class Seat {
   #waiting = 0
 
   constructor(private readonly deps: SeatDeps) {}
+
+  get scopes(): readonly string[] {
+    return this.deps.scopes
+  }
 
   get phase(): SeatState<LiveChild>['phase'] {
     return this.#state.phase
@@ -111,7 +119,10 @@ export class Seat {
   async sleep(drainMs = 0): Promise<void> {
     const { current } = this
     const { refused } = this.#go({ event: 'sleep' })
-    if (refused === undefined && current) this.#leaving = this.#retire(current, drainMs, 'slept')
+    if (refused === undefined && current) {
+      this.deps.slept()
+      this.#leaving = this.#retire(current, drainMs, 'slept')
+    }
     await this.#leaving
   }
 

@@ -12,10 +12,10 @@ import { createAskIds } from './ask-ids.ts'
 import type { LiveChild } from './live.ts'
 import { remembering } from './memory.ts'
 import { notFound, type Refusal, stopping } from './refusal.ts'
-import { Seat } from './seat.ts'
+import type { Seat } from './seat.ts'
+import { createSeat, type SeatingDeps } from './seating.ts'
 import { createRowStreams } from './streams.ts'
 import type { Usage } from './usage.ts'
-import { type WakeDeps, wake } from './wake.ts'
 
 /** A session as the HTTP side sees it. */
 export interface Session {
@@ -39,14 +39,11 @@ export interface Session {
   answer(caller: Caller, message: RpcResponse): Promise<Result<void, Refusal>>
 }
 
-export interface SessionDeps extends WakeDeps {
+export interface SessionDeps extends SeatingDeps {
   log: Log
   usage: Usage
-  callTimeoutMs: number
   /** What the event streams of all sessions may keep. */
   allowance: Allowance
-  /** How many of the account's credentials have come so far; a child with an earlier one is outdated. */
-  epoch(accountId: string): number
   /** The copy of a session that counts now; undefined when it has ended. */
   again(hash: TokenHash): LiveSession | undefined
 }
@@ -195,12 +192,7 @@ export class LiveSession implements Session {
     const key = scopeKey(scopes)
     const known = this.#seats.get(key)
     if (known) return known
-    const seat: Seat = new Seat({
-      start: (reason, spawned) => wake(this, scopes, reason, spawned, this.deps),
-      outdated: (child) => child.epoch < this.deps.epoch(this.row.accountId),
-      drainMs: this.deps.callTimeoutMs,
-      refused: (event, reason) => this.#log.debug('event does not fit the seat', { event, reason }),
-    })
+    const seat = createSeat(this, scopes, this.deps, this.#log)
     this.#seats.set(key, seat)
     return seat
   }

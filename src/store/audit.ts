@@ -1,4 +1,18 @@
-import { and, desc, eq, gte, lt, type SQL } from 'drizzle-orm'
+import {
+  and,
+  desc,
+  eq,
+  gte,
+  inArray,
+  isNull,
+  lt,
+  lte,
+  max,
+  or,
+  type SQL,
+  type SQLWrapper,
+  sql,
+} from 'drizzle-orm'
 import type { TokenHash } from '../crypto.ts'
 import type { Db } from './db.ts'
 import { audit } from './schema-running.ts'
@@ -16,15 +30,26 @@ export interface AuditEvent {
 export type AuditRow = typeof audit.$inferSelect
 
 export interface AuditFilter {
+  /** Epoch ms; `since` is the first moment that counts, `until` the last. */
   since?: number
+  until?: number
+  /** An event by its whole name, or all of one kind by what stands before the dot. */
   event?: string
   accountId?: string
   clientId?: string
+  familyId?: string
+  /** The start of a session's hash. */
+  session?: string
   limit: number
 }
 
+/** What stands for itself in a LIKE pattern. */
+const HEX = /^[0-9a-f]{1,64}$/
+
 /** The audit trail: append, list newest first, forget the old. */
 export function auditStore(db: Db) {
+  const drop = (ids: SQLWrapper): number =>
+    db.delete(audit).where(inArray(audit.id, ids)).returning({ id: audit.id }).all().length
   return {
     /** Writes one event at `now` (epoch ms). */
     add(now: number, event: AuditEvent): void {
@@ -37,9 +62,20 @@ export function auditStore(db: Db) {
     list(filter: AuditFilter): AuditRow[] {
       const where: SQL[] = []
       if (filter.since !== undefined) where.push(gte(audit.at, filter.since))
-      if (filter.event !== undefined) where.push(eq(audit.event, filter.event))
+      if (filter.until !== undefined) where.push(lte(audit.at, filter.until))
+      if (filter.event !== undefined)
+        where.push(
+          sql`(${audit.event} = ${filter.event} OR ${audit.event} GLOB ${`${filter.event.replace(/[^a-z-]/g, '')}.*`})`,
+        )
       if (filter.accountId !== undefined) where.push(eq(audit.accountId, filter.accountId))
       if (filter.clientId !== undefined) where.push(eq(audit.clientId, filter.clientId))
+      if (filter.familyId !== undefined) where.push(eq(audit.familyId, filter.familyId))
+      if (filter.session !== undefined)
+        where.push(
+          HEX.test(filter.session)
+            ? sql`${audit.sessionHash} LIKE ${`${filter.session}%`}`
+            : sql`false`,
+        )
       return db
         .select()
         .from(audit)
@@ -49,9 +85,41 @@ export function auditStore(db: Db) {
         .all()
     },
 
-    /** Deletes what is older than `before` (epoch ms); returns how many rows went. */
-    forget(before: number): number {
-      return db.delete(audit).where(lt(audit.at, before)).returning({ id: audit.id }).all().length
+    /** What concerns one client of an account, and the account as a whole; newest first, at most `limit`. */
+    story(accountId: string, clientId: string, limit: number): AuditRow[] {
+      return db
+        .select()
+        .from(audit)
+        .where(
+          and(
+            eq(audit.accountId, accountId),
+            or(eq(audit.clientId, clientId), isNull(audit.clientId)),
+          ),
+        )
+        .orderBy(desc(audit.at), desc(audit.id))
+        .limit(limit)
+        .all()
+    },
+
+    /** Deletes up to `limit` events that are older than `before` (epoch ms); returns how many went. */
+    forget(before: number, limit: number): number {
+      return drop(db.select({ id: audit.id }).from(audit).where(lt(audit.at, before)).limit(limit))
+    },
+
+    /** Deletes up to `limit` of the oldest events beyond the newest `keep`; returns how many went. */
+    forgetBeyond(keep: number, limit: number): number {
+      const newest =
+        db
+          .select({ id: max(audit.id) })
+          .from(audit)
+          .get()?.id ?? 0
+      return drop(
+        db
+          .select({ id: audit.id })
+          .from(audit)
+          .where(lte(audit.id, newest - keep))
+          .limit(limit),
+      )
     },
   }
 }

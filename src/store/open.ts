@@ -5,6 +5,7 @@ import { adminStore } from './admin.ts'
 import { auditStore } from './audit.ts'
 import { childStore } from './children.ts'
 import { clientStore } from './clients.ts'
+import { connectionStore } from './connections.ts'
 import { connect } from './db.ts'
 import { exchangeStore } from './exchanges.ts'
 import { factStore } from './facts.ts'
@@ -55,6 +56,7 @@ export function openStore(options: OpenOptions) {
     audit: auditStore(db),
     children: childStore(db),
     clients: clientStore(db),
+    connections: connectionStore(db),
     exchanges: exchangeStore(db),
     facts: factStore(db),
     families: familyStore(db),

@@ -12,6 +12,8 @@ import { createPermissions } from '../../src/mcp/permissions.ts'
 import { createMetrics } from '../../src/metrics.ts'
 import { createAuthorization } from '../../src/oauth/authorization.ts'
 import { createClients } from '../../src/oauth/clients.ts'
+import { createConnections, type PermissionsChanged } from '../../src/oauth/connections.ts'
+import { createPageSessions } from '../../src/oauth/page-session.ts'
 import { createPolicy } from '../../src/oauth/policy.ts'
 import { createRevocation } from '../../src/oauth/revoke.ts'
 import { createStepUps } from '../../src/oauth/step-up.ts'
@@ -140,6 +142,11 @@ export async function startFlow(options: FlowOptions = {}) {
   })
   const shared = { store, policy, clients, vault, clock, log, metrics, config }
   const verifier = createVerifier({ store, clock, config })
+  const changes: PermissionsChanged[] = []
+  const changed = (change: PermissionsChanged) => void changes.push(change)
+  /** What the tests want the sessions to be like: sessions with a child, for each client. */
+  const awakeNow = new Map<string, number>()
+  const awake = () => awakeNow
   const app = createApp({
     config,
     clock,
@@ -151,6 +158,8 @@ export async function startFlow(options: FlowOptions = {}) {
     tokens: createTokens({ ...shared, revocation }),
     verifier,
     vault,
+    pages: createPageSessions({ store, clock, config }),
+    connections: createConnections({ ...shared, revocation, awake, changed }),
     permissions: createPermissions({ supported: policy.scopesSupported }),
     stepUps: createStepUps({ store, clock }),
     registry: { initialize: noSessions, find: noSessions, end: noSessions },
@@ -188,6 +197,8 @@ export async function startFlow(options: FlowOptions = {}) {
     vault,
     verifier,
     ended,
+    changes,
+    awakeNow,
     lines,
     secrets,
     post,

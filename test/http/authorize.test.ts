@@ -161,11 +161,51 @@ describe('the consent page', () => {
     expect(page).not.toContain('class="warning"')
   })
 
-  test('says whether this is everything there is to give', async () => {
-    expect((await ask()).page).toContain('This is everything that this broker is set up to give')
-    const { page } = await ask({ scope: 'read:user' })
-    expect(page).toContain('This is what the app asked for')
-    expect(page).not.toContain('Repositories')
+  test('offers three choices with what each area lets the app do, all of them within what was asked', async () => {
+    const { page } = await ask()
+    for (const choice of ['Read only', 'Read and write', 'Choose by area'])
+      expect(page).toContain(`<strong>${choice}</strong>`)
+    expect(page).toContain('name="access" value="write" checked')
+    expect(page).toContain('Open, edit, close and delete issues')
+    expect(page).toContain('name="area.issue" value="write" checked')
+    expect(page).not.toContain('name="area.user" value="write"')
+    const narrow = await ask({ scope: 'read:user' })
+    expect(narrow.page).not.toContain('Repositories')
+    expect(narrow.page).not.toContain('<input type="radio"')
+  })
+
+  test('has the last choice of the same browser marked, in a cookie that proves nothing', async () => {
+    const asked = await ask()
+    const { ticket, cookie } = asked
+    const sent = await kit.send(
+      '/oauth/consent',
+      form({ ticket, decision: 'allow', access: 'read' }, { cookie }),
+    )
+    const choice = sent.headers.getSetCookie().find((each) => each.includes('fjmcp_choice'))
+    expect(choice).toBe(
+      '__Host-fjmcp_choice=read; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=31536000',
+    )
+    const query = kit.flow.query(kit.flow.client('Another'))
+    const page = async (cookie: string) =>
+      (await kit.send(`/oauth/authorize?${query}`, { headers: { cookie } })).text()
+    expect(await page('__Host-fjmcp_choice=read')).toContain('name="access" value="read" checked')
+    expect(await page('__Host-fjmcp_choice=bogus')).toContain('name="access" value="write" checked')
+    const byArea = await page('__Host-fjmcp_choice=repository-r.issue-n.')
+    expect(byArea).toContain('name="access" value="areas" checked')
+    expect(byArea).toContain('name="area.repository" value="read" checked')
+    expect(byArea).toContain('name="area.user" value="none" checked')
+  })
+
+  test('asks again, and uses nothing up, when no area is given', async () => {
+    const { ticket, cookie } = await ask()
+    const nothing = { 'area.repository': 'none', 'area.issue': 'none', 'area.user': 'none' }
+    const again = await kit.send(
+      '/oauth/consent',
+      form({ ticket, decision: 'allow', access: 'areas', ...nothing }, { cookie }),
+    )
+    expect(again.status).toBe(400)
+    expect(await again.text()).toContain('role="alert"')
+    expect((await decide('allow', { ticket, cookie })).status).toBe(303)
   })
 
   test('is in nobody’s frame, runs nothing, and lets its form lead to three places only', async () => {

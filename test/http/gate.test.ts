@@ -67,7 +67,7 @@ describe('paths and methods', () => {
       '/%6dcp',
       '/healthz/',
       '/oauth',
-      '/connections',
+      '/connections/',
       '/.env',
     ])
       expect((await kit.send(path)).status).toBe(404)

@@ -4,6 +4,8 @@ import type { HttpDeps } from '../../src/http/deps.ts'
 import { type Fields, type Log, silentLog } from '../../src/log.ts'
 import { createPermissions } from '../../src/mcp/permissions.ts'
 import { createMetrics } from '../../src/metrics.ts'
+import { createConnections } from '../../src/oauth/connections.ts'
+import { createPageSessions } from '../../src/oauth/page-session.ts'
 import { createKit, type FlowKit } from '../oauth/flow-kit.ts'
 
 export interface HttpKitOptions {
@@ -79,6 +81,16 @@ export function createHttpKit(options: HttpKitOptions = {}) {
     tokens: flow.tokens,
     verifier: flow.verifier,
     vault: { peek: () => flow.forgejo.credential },
+    pages: createPageSessions(flow),
+    connections: createConnections({
+      store: flow.store,
+      clock: flow.clock,
+      config,
+      vault: { peek: () => flow.forgejo.credential },
+      revocation: flow.revocation,
+      awake: () => new Map(),
+      changed() {},
+    }),
     permissions: createPermissions({ supported: flow.policy.scopesSupported }),
     stepUps: { refused: () => 'challenge' },
     registry: {

@@ -115,9 +115,11 @@ describe.skipIf(!executablePath)('in Chromium', () => {
   )
 
   test(
-    'the keyboard reaches both buttons, and one sees where it is',
+    'the keyboard reaches the choice and both buttons, and one sees where it is',
     async () => {
       await visit(consentPath('https://app.example/callback'), async (page) => {
+        await page.keyboard.press('Tab')
+        expect(await page.locator(':focus').getAttribute('value')).toBe('write')
         for (const name of ['Allow and sign in', 'Deny']) {
           await page.keyboard.press('Tab')
           const focused = page.locator(':focus')

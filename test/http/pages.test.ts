@@ -25,7 +25,7 @@ describe('scopes in words', () => {
         level,
       ]),
     ).toEqual([
-      ['Repositories', 'read and change'],
+      ['Repositories', 'read and write'],
       ['Your account', 'read'],
     ])
   })

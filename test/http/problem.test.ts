@@ -11,9 +11,9 @@ beforeEach(() => {
   kit = createHttpKit({
     deps: {
       clients: { register: fail },
-      authorization: { begin: fail, decide: fail, callback: fail },
+      authorization: { begin: fail, decide: fail, visit: fail, callback: fail },
       tokens: { exchange: fail, revoke: fail },
-      verifier: { verify: fail },
+      verifier: { verify: fail, forget: fail },
     },
   })
 })

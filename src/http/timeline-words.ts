@@ -1,0 +1,45 @@
+import type { Happened } from '../oauth/timeline.ts'
+import { areaWords } from './scope-words.ts'
+
+/** A set of scopes in a few words: `Repositories (read and write), Issues (read)`. */
+export function shortScopes(text: string): string {
+  const words = text.split(' ').filter((word) => word !== '')
+  const shown = words.map((word) => {
+    const [level, area] = word.split(':')
+    if (area === undefined) return word === 'all' ? 'everything' : 'public data only'
+    return `${areaWords(area).name} (${level === 'write' ? 'read and write' : 'read'})`
+  })
+  return shown.join(', ')
+}
+
+const times = (count: number): string => (count === 1 ? '' : ` ${count} times`)
+
+/** What each event means to the person whose connection it is; `reason` is the audit's own word. */
+const WORDS: Readonly<Record<string, (reason: string) => string>> = {
+  'login.completed': (reason) =>
+    reason === '' ? 'You connected it' : `You connected it: ${shortScopes(reason)}`,
+  'login.failed': (reason) => `A login failed: ${reason}`,
+  'token.refreshed': () => 'It renewed its access',
+  'token.refused': (reason) => `It was turned away: ${reason}`,
+  'token.reused': () => 'A token that had been replaced was used again',
+  'code.reused': () => 'A login’s code was used twice',
+  'family.revoked': (reason) => `One of its logins ended: ${reason}`,
+  'grant.revoked': () => 'It was disconnected',
+  'grant.changed': (reason) => `You set what it may do: ${shortScopes(reason)}`,
+  'account.ended': () => 'At Forgejo, this broker’s access was taken away',
+  'session.created': () => 'It opened a session',
+  'session.slept': () => 'A session fell asleep, as nothing used it',
+  'session.woke': () => 'A session woke up',
+  'session.ended': () => 'A session ended',
+  'session.wake-failed': (reason) => `A session could not be woken: ${reason}`,
+  'session.foreign': () => 'It asked for a session of somebody else and got nothing',
+  'child.start-failed': (reason) => `Its work could not be started: ${reason}`,
+  'scope.refused': (reason) => `It was refused: ${reason}`,
+  'vault.renewed': () => 'Your access to Forgejo was renewed',
+  'vault.healed': () => 'Access to Forgejo works again',
+  'vault.died': (reason) => `Forgejo ended the broker’s access: ${reason}`,
+}
+
+/** One event of a timeline in words, without a full stop. */
+export const eventWords = ({ event, reason, times: count }: Happened): string =>
+  `${(WORDS[event] ?? (() => event))(reason ?? '')}${times(count)}`

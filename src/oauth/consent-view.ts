@@ -1,0 +1,29 @@
+import type { Config } from '../config.ts'
+import { offerScopes, recallChoice } from './choice.ts'
+import type { ConsentView } from './outcome.ts'
+import type { PendingRequest } from './pending.ts'
+import { redirectHost, redirectKind, redirectSource } from './redirect-uri.ts'
+
+/** The consent page of a pending request under its ticket; `remembered` is the browser's last choice, as it came. */
+export function consentView(
+  { forgejoUrl }: Pick<Config, 'forgejoUrl'>,
+  ticket: string,
+  request: PendingRequest,
+  remembered: string | undefined,
+): ConsentView {
+  const { back, client, scopes } = request
+  const { redirectUri } = back
+  const choice = recallChoice(scopes, remembered)
+  return {
+    ticket,
+    clientName: client.name,
+    ...(client.url !== undefined && { clientUrl: client.url }),
+    redirectHost: redirectHost(redirectUri),
+    redirectKind: redirectKind(redirectUri),
+    redirectSource: redirectSource(redirectUri),
+    scopes,
+    choice,
+    recalled: choice.access !== offerScopes(scopes).access,
+    forgejoUrl,
+  }
+}

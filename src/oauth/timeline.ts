@@ -1,0 +1,104 @@
+import type { AuditRow } from '../store/audit.ts'
+
+/** How an event matters to the person whose connection it is about. */
+type Weight = 'routine' | 'notable' | 'failure'
+
+/** The events that a connection's timeline tells; all others are for operators. */
+const WEIGHTS: Readonly<Record<string, Weight>> = {
+  'login.completed': 'notable',
+  'login.failed': 'failure',
+  'token.refreshed': 'routine',
+  'token.refused': 'failure',
+  'token.reused': 'failure',
+  'code.reused': 'failure',
+  'family.revoked': 'notable',
+  'grant.revoked': 'notable',
+  'grant.changed': 'notable',
+  'account.ended': 'failure',
+  'session.created': 'routine',
+  'session.slept': 'routine',
+  'session.woke': 'routine',
+  'session.ended': 'routine',
+  'session.wake-failed': 'failure',
+  'session.foreign': 'failure',
+  'child.start-failed': 'failure',
+  'scope.refused': 'failure',
+  'vault.renewed': 'routine',
+  'vault.healed': 'notable',
+  'vault.died': 'failure',
+}
+
+/** One thing that happened, `times` over. */
+export interface Happened {
+  event: string
+  reason: string | null
+  times: number
+}
+
+/** One line of a timeline: a single thing, or a run of everyday ones. Times are epoch ms. */
+export interface Moment {
+  /** The last and the first of it. */
+  at: number
+  since: number
+  failure: boolean
+  happened: readonly Happened[]
+}
+
+interface Run {
+  at: number
+  since: number
+  weight: Weight
+  happened: Happened[]
+}
+
+const isTold = ({ event }: AuditRow): boolean => WEIGHTS[event] !== undefined
+
+/** Whether this row joins the run: everyday things do, and the very same thing once more. */
+function joins(run: Run, weight: Weight, row: AuditRow): boolean {
+  if (run.weight !== weight) return false
+  if (weight === 'routine') return true
+  const [last] = run.happened
+  return last?.event === row.event && last.reason === row.reason
+}
+
+/** Turns a connection's audit rows, newest first, into at most `limit` lines, newest first. */
+export function timeline(rows: readonly AuditRow[], limit: number): Moment[] {
+  const runs: Run[] = []
+  for (const row of rows.filter(isTold)) {
+    const { at, event, reason } = row
+    const weight = WEIGHTS[event] ?? 'notable'
+    let run = runs.at(-1)
+    if (!run || !joins(run, weight, row)) {
+      if (runs.length === limit) break
+      run = { at, since: at, weight, happened: [] }
+      runs.push(run)
+    }
+    run.since = at
+    const same = run.happened.find((one) => one.event === event && one.reason === reason)
+    if (same) same.times += 1
+    else run.happened.push({ event, reason, times: 1 })
+  }
+  return runs.map(({ weight, ...run }) => ({ ...run, failure: weight === 'failure' }))
+}
+
+/** The last thing that went wrong. */
+export interface Failure {
+  event: string
+  reason: string | null
+  /** Epoch ms. */
+  at: number
+  /** Whether the client has worked again since. */
+  over: boolean
+}
+
+/** Events after which it is known that a client gets through again. */
+const WORKS = new Set(['login.completed', 'token.refreshed', 'session.created', 'session.woke'])
+
+/** The last failure among a connection's audit rows, newest first; undefined when there is none. */
+export function lastFailure(rows: readonly AuditRow[]): Failure | undefined {
+  const at = rows.findIndex(({ event }) => WEIGHTS[event] === 'failure')
+  const row = rows[at]
+  if (!row) return undefined
+  const over = rows.slice(0, at).some(({ event }) => WORKS.has(event) || event === 'vault.healed')
+  return { event: row.event, reason: row.reason, at: row.at, over }
+}
