@@ -5,15 +5,15 @@ const HEAD_END = '\r\n\r\n'
 const MAX_HEAD_BYTES = 65_536
 
 /**
- * A proxy that adds a bearer token to each request and changes nothing else: the suite has no option for headers, and
- * its probes of Host, Origin, header case and time would be spoiled by anything that speaks HTTP itself. Bytes of the
- * answer pass as they come; a connection that ends on one side ends on the other.
+ * A proxy on a port of its own that lets each request's head be looked at or changed, and changes nothing else: what
+ * speaks HTTP itself would spoil Host, Origin, header case, streams and time. Bytes of the answer pass as they come; a
+ * connection that ends on one side ends on the other.
  */
-export async function startTokenProxy(port: number, token: () => string) {
+export async function startHeadProxy(port: () => number, rewrite: (head: string) => string) {
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
-    const broker = connect({ host: '127.0.0.1', port })
-    const withToken = createHeadRewriter((head) => authorized(head, token()))
+    const broker = connect({ host: '127.0.0.1', port: port() })
+    const rewritten = createHeadRewriter(rewrite)
     for (const [socket, other] of [
       [client, broker],
       [broker, client],
@@ -28,7 +28,7 @@ export async function startTokenProxy(port: number, token: () => string) {
     }
     client.on('data', (bytes) => {
       try {
-        for (const piece of withToken(Buffer.from(bytes))) broker.write(piece)
+        for (const piece of rewritten(Buffer.from(bytes))) broker.write(piece)
       } catch (error) {
         client.destroy(error instanceof Error ? error : new Error(String(error)))
       }
@@ -45,6 +45,13 @@ export async function startTokenProxy(port: number, token: () => string) {
     },
   }
 }
+
+/** A proxy that adds a bearer token to each request: the suite has no option for headers. */
+export const startTokenProxy = (port: number, token: () => string) =>
+  startHeadProxy(
+    () => port,
+    (head) => authorized(head, token()),
+  )
 
 /** The head with the token in, whatever Authorization it had. */
 function authorized(head: string, token: string): string {

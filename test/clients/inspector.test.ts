@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { freePort } from '../fixtures/broker.ts'
+import { eachProgram } from '../fixtures/programs.ts'
+import { type Front, openFront, sessionsUsed } from './front.ts'
+import { type Home, openHome } from './home.ts'
+import { withClient } from './install.ts'
+
+/** Longest time that one of these tests may take, in ms. */
+const TEST_MS = 60_000
+
+const LAUNCHER = '@modelcontextprotocol/inspector/clients/launcher/build/index.js'
+const WHOAMI = ['--method', 'tools/call', '--tool-name', 'get_my_user_info']
+
+interface Content {
+  content: { text: string }[]
+}
+
+await withClient(LAUNCHER, (program) => {
+  eachProgram('inspector --cli', (broker) => {
+    let front: Front
+    let home: Home
+    const callback = `http://127.0.0.1:${freePort()}/oauth/callback`
+    beforeAll(async () => {
+      front = await openFront({ program: broker })
+      home = openHome('bob')
+    })
+    afterAll(async () => {
+      home.close()
+      await front[Symbol.asyncDispose]()
+    })
+
+    /** Runs it once; what it wrote to standard output, which must be JSON. */
+    async function inspect<T>(...args: string[]): Promise<T> {
+      const { child, said, ended } = home.start(
+        [program, '--cli', front.mcpUrl, '--format', 'json', ...args],
+        {
+          // Without a terminal it logs in only when it is told to.
+          MCP_AUTO_OPEN_ENABLED: 'true',
+          MCP_OAUTH_CALLBACK_URL: callback,
+          // The keychain is nobody's business.
+          MCP_INSPECTOR_SECRET_STORE: 'file',
+        },
+      )
+      const [out, code] = await Promise.all([child.stdout.text(), ended()])
+      if (code !== 0) throw new Error(`inspector ended with ${code}:\n${said()}${out}`)
+      const { result } = JSON.parse(out)
+      if (result === undefined) throw new Error(out)
+      return result as T
+    }
+    const loginIn = ({ content }: Content): string =>
+      JSON.parse(content[0]?.text ?? '{}').Result?.login
+
+    test(
+      'comes from nothing to a tool result, and comes back without a login',
+      async () => {
+        expect(loginIn(await inspect<Content>(...WHOAMI))).toBe('bob')
+        expect(home.visited.map(({ pathname }) => pathname)).toEqual(['/oauth/authorize'])
+        expect(home.visited[0]?.searchParams.get('redirect_uri')).toBe(callback)
+        expect(home.visited[0]?.searchParams.get('resource')).toBe(front.mcpUrl)
+        expect(sessionsUsed(front)).toHaveLength(1)
+
+        const { tools } = await inspect<{ tools: unknown[] }>('--method', 'tools/list')
+        expect(tools.length).toBeGreaterThan(100)
+        expect(home.visited).toHaveLength(1)
+        expect(sessionsUsed(front)).toHaveLength(2)
+      },
+      TEST_MS,
+    )
+
+    test(
+      'finds what the broker speaks when it is told to try the newest first',
+      async () => {
+        expect(loginIn(await inspect<Content>(...WHOAMI, '--protocol-era', 'auto'))).toBe('bob')
+      },
+      TEST_MS,
+    )
+  })
+})
