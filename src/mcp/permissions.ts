@@ -1,6 +1,6 @@
 import { covers, missingScopes, plainScopes } from '../scopes.ts'
 import type { CallSink } from './calls.ts'
-import { editList, textMember, withMember } from './listing.ts'
+import { editItems, editList, textMember, withMember } from './listing.ts'
 import { resourceScopes, templateScopes } from './resources.ts'
 import type { RpcRequest } from './rpc.ts'
 import { callScopes, findTool, type Tool, usableWith } from './tools.ts'
@@ -27,6 +27,8 @@ export interface Permissions {
 
 /** How many tools without known scopes are named in the log. */
 const MAX_NAMED = 200
+/** How many edited listings are remembered; one is about 100 kB. */
+const MAX_REMEMBERED = 32
 /** Longest name that is repeated in a text, in characters. */
 const MAX_NAME = 80
 
@@ -88,31 +90,55 @@ export function createPermissions(options: {
     return withMember(withMember(item, 'title', tool.hints.title), 'annotations', tool.hints)
   }
 
-  const editor = (method: string, held: readonly string[]) => {
+  /** How an item of a listing is shown; undefined for a method that lists nothing. */
+  const itemShown = (
+    method: string,
+    held: readonly string[],
+  ): { key: string; edit(item: string): string | undefined } | undefined => {
+    const kept = (scopes: readonly string[] | undefined, item: string) =>
+      usable(held, scopes) ? item : undefined
     switch (method) {
       case 'tools/list':
-        return (text: string) => editList(text, 'tools', (item) => toolShown(item, held))
+        return { key: 'tools', edit: (item) => toolShown(item, held) }
       case 'resources/list':
-        return (text: string) =>
-          editList(text, 'resources', (item) =>
-            usable(held, resourceScopes(textMember(item, 'uri'))) ? item : undefined,
-          )
+        return {
+          key: 'resources',
+          edit: (item) => kept(resourceScopes(textMember(item, 'uri')), item),
+        }
       case 'resources/templates/list':
-        return (text: string) =>
-          editList(text, 'resourceTemplates', (item) =>
-            usable(held, templateScopes(textMember(item, 'uriTemplate'))) ? item : undefined,
-          )
+        return {
+          key: 'resourceTemplates',
+          edit: (item) => kept(templateScopes(textMember(item, 'uriTemplate')), item),
+        }
       default:
         return undefined
     }
   }
 
+  /** Children say the same list again and again, so the last one of each kind of caller is remembered. */
+  const remembered = new Map<string, { list: string; shown: string }>()
+  const listShown = (name: string, list: string, edit: (item: string) => string | undefined) => {
+    const last = remembered.get(name)
+    if (last?.list === list) return last.shown
+    const shown = editItems(list, edit)
+    const [oldest] = remembered.keys()
+    if (remembered.size >= MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest)
+    remembered.delete(name)
+    remembered.set(name, { list, shown })
+    return shown
+  }
+
   return {
     denial: needs,
-    shown(request, held, sink) {
-      const edit = editor(request.method, held)
-      if (!edit) return sink
-      return { message: (text) => sink.message(text), end: (text) => sink.end(edit(text)) }
+    shown({ method }, held, sink) {
+      const items = itemShown(method, held)
+      if (!items) return sink
+      const { key, edit } = items
+      const name = [method, ...held].join(' ')
+      return {
+        message: (text) => sink.message(text),
+        end: (text) => sink.end(editList(text, key, (list) => listShown(name, list, edit))),
+      }
     },
   }
 }

@@ -1,7 +1,7 @@
 import { isObjectAt, members, type Span, skipSpace } from './scan.ts'
 
 /** Where the value of a member stands, `path` being the keys that lead to it; of two equal keys the last counts. */
-function spanAt(text: string, path: readonly string[]): Span | undefined {
+export function spanAt(text: string, path: readonly string[]): Span | undefined {
   let span: Span = { start: skipSpace(text, 0), end: text.length }
   for (const name of path) {
     if (!isObjectAt(text, span.start)) return undefined

@@ -12,6 +12,8 @@ export interface LoginOptions {
   /** The scopes asked for; all that are configured unless said otherwise. */
   scope?: string
   browser?: Browser
+  /** Where the client waits; CALLBACK unless said otherwise. */
+  redirectUri?: string
 }
 
 interface Tokens {
@@ -72,7 +74,8 @@ function recording(browser: Browser, redirects: string[]): Browser {
 export async function login(url: string, user: string, how: LoginOptions): Promise<Login> {
   const redirects: string[] = []
   const browser = recording(how.browser ?? createBrowser(), redirects)
-  const clientId = how.clientId ?? (await register(url, how.client ?? 'By hand'))
+  const redirectUri = how.redirectUri ?? CALLBACK
+  const clientId = how.clientId ?? (await register(url, how.client ?? 'By hand', [redirectUri]))
   const verifier = randomToken()
   const state = randomToken()
   const secrets = new Set([verifier, state])
@@ -80,7 +83,7 @@ export async function login(url: string, user: string, how: LoginOptions): Promi
   authorize.search = new URLSearchParams({
     response_type: 'code',
     client_id: clientId,
-    redirect_uri: CALLBACK,
+    redirect_uri: redirectUri,
     state,
     code_challenge: s256(verifier),
     code_challenge_method: 'S256',
@@ -102,7 +105,7 @@ export async function login(url: string, user: string, how: LoginOptions): Promi
     grant_type: 'authorization_code',
     code,
     code_verifier: verifier,
-    redirect_uri: CALLBACK,
+    redirect_uri: redirectUri,
   })
   const held: Login = {
     user,
