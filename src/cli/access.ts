@@ -12,7 +12,8 @@ import type { Store } from '../store/open.ts'
 
 /** What `--child-credential token` gives up; said at start and by `check`. */
 export const TOKEN_MODE_WARNINGS = [
-  "children hold their account's Forgejo token (--child-credential token): each renewal starts new ones",
+  "children hold their account's Forgejo token (--child-credential token): each renewal starts new ones, and " +
+    'the tools that would send it to other hosts are hidden (download_*_attachment)',
   'a login with fewer scopes than the application has gets no child, because only the relay could hold it to them',
 ]
 

@@ -11,6 +11,7 @@ import { describe, silentLog } from '../log.ts'
 import { LEGACY_VERSIONS } from '../mcp/era.ts'
 import { lockStore } from '../store/lock.ts'
 import { CLI_BUSY_MS, openStore } from '../store/open.ts'
+import { toolFindings } from './check-tools.ts'
 import { keyPathOf, loadKeys, openSealer } from './key.ts'
 import { findBinary } from './probes.ts'
 
@@ -120,7 +121,8 @@ export async function checkChild(
     },
   }
   try {
-    const answered = Promise.withResolvers<Finding>()
+    const answered = Promise.withResolvers<Finding[]>()
+    let greeting: Finding | undefined
     const failed = (text: string): Finding => ({
       state: 'fail',
       text: `forgejo-mcp: ${binary} ${text}`,
@@ -136,20 +138,26 @@ export async function checkChild(
         secrets: [],
       },
       {
-        line: (text) =>
-          answered.resolve(readAnswer(text, binary) ?? failed('did not answer initialize')),
-        oversize: () => answered.resolve(failed('said a line over the cap')),
+        line(text) {
+          if (greeting) return answered.resolve([greeting, ...toolFindings(text)])
+          greeting = readAnswer(text, binary)
+          if (!greeting) return answered.resolve([failed('did not answer initialize')])
+          child.send('{"jsonrpc":"2.0","method":"notifications/initialized"}')
+          child.send('{"jsonrpc":"2.0","id":2,"method":"tools/list"}')
+        },
+        oversize: () => answered.resolve([failed('said a line over the cap')]),
         noise: () => {},
         exited: ({ stderrTail }) =>
-          answered.resolve(
+          answered.resolve([
             failed(`ended before it spoke: ${stderrTail.trim().split('\n').at(-1)}`),
-          ),
+          ]),
       },
     )
     child.send(JSON.stringify(initialize))
-    const finding = await within(systemClock, SPEAK_MS, answered.promise)
+    const findings = await within(systemClock, SPEAK_MS, answered.promise)
     await Promise.race([child.stop(), sleep(systemClock, SPEAK_MS)])
-    return [finding === TIMED_OUT ? failed(`said nothing for ${SPEAK_MS / SECOND_MS} s`) : finding]
+    if (findings !== TIMED_OUT) return findings
+    return [greeting ?? failed(`said nothing for ${SPEAK_MS / SECOND_MS} s`)]
   } catch (error) {
     return [
       {

@@ -1,0 +1,24 @@
+import { findTool } from '../mcp/tools.ts'
+import type { Finding } from './check-local.ts'
+
+/** Names that one finding spells out; the rest is counted. */
+const MAX_NAMES = 20
+
+/** What a child's answer to `tools/list` says about its tools: which of them have no known scopes. */
+export function toolFindings(line: string): Finding[] {
+  const { result } = JSON.parse(line) as { result?: { tools?: { name?: unknown }[] } }
+  if (!Array.isArray(result?.tools)) return []
+  const names = result.tools.map(({ name }) => String(name))
+  const unknown = names.filter((name) => findTool(name) === undefined)
+  if (unknown.length === 0)
+    return [{ state: 'ok', text: `its tools: ${names.length}, the scopes of all are known` }]
+  const spelt = unknown.slice(0, MAX_NAMES).join(', ')
+  const more = unknown.length > MAX_NAMES ? ` and ${unknown.length - MAX_NAMES} more` : ''
+  return [
+    {
+      state: 'warn',
+      text: `its tools: ${unknown.length} of ${names.length} have no known scopes: ${spelt}${more}`,
+      hint: 'they need every scope and are hidden from narrower logins; a newer fjmcp-broker may know them',
+    },
+  ]
+}
