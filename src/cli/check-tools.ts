@@ -1,11 +1,16 @@
 import { findTool } from '../mcp/tools.ts'
-import type { Finding } from './check-local.ts'
 
 /** Names that one finding spells out; the rest is counted. */
 const MAX_NAMES = 20
 
+interface ToolFinding {
+  state: 'ok' | 'warn'
+  text: string
+  hint?: string
+}
+
 /** What a child's answer to `tools/list` says about its tools: which of them have no known scopes. */
-export function toolFindings(line: string): Finding[] {
+export function toolFindings(line: string): ToolFinding[] {
   const { result } = JSON.parse(line) as { result?: { tools?: { name?: unknown }[] } }
   if (!Array.isArray(result?.tools)) return []
   const names = result.tools.map(({ name }) => String(name))
