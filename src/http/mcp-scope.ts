@@ -17,12 +17,12 @@ export interface Denied {
 
 /**
  * Judges a request before anything is said to the child (RFC 6750 §3.1); undefined when it may go on. A refusal is
- * audited. Nothing is asked for that this server cannot give, in a batch, or of a client that only refreshes its tokens.
+ * audited, with its session if it has one. Nothing is asked for that this server cannot give, in a batch, or of a client that only refreshes its tokens.
  */
 export function denied(
   deps: ScopeDeps,
   caller: Caller,
-  session: Session,
+  session: Pick<Session, 'hash'> | undefined,
   request: RpcRequest,
   batch: boolean,
 ): Denied | undefined {
@@ -32,7 +32,7 @@ export function denied(
   const wanted = plainScopes([...caller.scopes, ...denial.missing])
   const text = denialText(denial, request.idText, wanted)
   const how = stepUps.refused(caller, {
-    sessionHash: session.hash,
+    ...(session && { sessionHash: session.hash }),
     reason:
       denial.missing.length > 0 ? `${denial.what} needs ${denial.missing.join(' ')}` : denial.what,
     open: denial.grantable && !batch,

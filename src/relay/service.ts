@@ -87,7 +87,7 @@ function scopeRefusalFor(
   const ways = routeScopes(method, target) ?? [deps.allScopes]
   if ((mayWrite || isRead(method)) && ways.some((needed) => covers(scopes, needed)))
     return undefined
-  // The bridge lets nothing through that comes to this: a tool asks for more than its table says.
+  // Next to nothing that the bridge lets through comes to this: something asks for more than its table says.
   deps.log.warn('relay refused what its child has no scope for', {
     account: holder.lease.accountId,
     method,
