@@ -4,16 +4,27 @@ const HEAD_END = '\r\n\r\n'
 /** Longest head of a request that is read, in bytes. */
 const MAX_HEAD_BYTES = 65_536
 
+/** Looks at the bytes of one connection's answers, the last request's head beside them: what passes, and whether that is all. */
+export type AnswerFilter = (bytes: Buffer, head: string) => { pass: Buffer; end: boolean }
+
 /**
  * A proxy on a port of its own that lets each request's head be looked at or changed, and changes nothing else: what
- * speaks HTTP itself would spoil Host, Origin, header case, streams and time. Bytes of the answer pass as they come; a
- * connection that ends on one side ends on the other.
+ * speaks HTTP itself would spoil Host, Origin, header case, streams and time. Bytes of the answer pass as they come,
+ * but for what a filter (one for each connection) holds back; a connection that ends on one side ends on the other.
  */
-export async function startHeadProxy(port: () => number, rewrite: (head: string) => string) {
+export async function startHeadProxy(
+  port: () => number,
+  rewrite: (head: string) => string,
+  createFilter?: () => AnswerFilter,
+) {
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
     const broker = connect({ host: '127.0.0.1', port: port() })
-    const rewritten = createHeadRewriter(rewrite)
+    let lastHead = ''
+    const rewritten = createHeadRewriter((head) => {
+      lastHead = head
+      return rewrite(head)
+    })
     for (const [socket, other] of [
       [client, broker],
       [broker, client],
@@ -33,7 +44,13 @@ export async function startHeadProxy(port: () => number, rewrite: (head: string)
         client.destroy(error instanceof Error ? error : new Error(String(error)))
       }
     })
-    broker.pipe(client)
+    const filter = createFilter?.()
+    if (filter === undefined) return broker.pipe(client)
+    broker.on('data', (bytes) => {
+      const { pass, end } = filter(Buffer.from(bytes), lastHead)
+      client.write(pass)
+      if (end) client.end(() => broker.destroy())
+    })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
@@ -47,10 +64,15 @@ export async function startHeadProxy(port: () => number, rewrite: (head: string)
 }
 
 /** A proxy that adds a bearer token to each request: the suite has no option for headers. */
-export const startTokenProxy = (port: number, token: () => string) =>
+export const startTokenProxy = (
+  port: number,
+  token: () => string,
+  createFilter?: () => AnswerFilter,
+) =>
   startHeadProxy(
     () => port,
     (head) => authorized(head, token()),
+    createFilter,
   )
 
 /** The head with the token in, whatever Authorization it had. */

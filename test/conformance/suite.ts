@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { openWorld } from '../e2e/world.ts'
 import { FROM_SOURCE } from '../fixtures/broker.ts'
 import { conformanceBinary } from '../fixtures/everything/binary.ts'
-import { startTokenProxy } from './proxy.ts'
+import { type AnswerFilter, startTokenProxy } from './proxy.ts'
 
 const PACKAGE = join(
   import.meta.dir,
@@ -79,13 +79,22 @@ export interface ServerRun {
   output: string
 }
 
+export interface ServerRunOptions {
+  /** Runs this scenario only. */
+  only?: string
+  /** More environment for the broker. */
+  env?: Record<string, string>
+  /** What stands between the broker's answers and the suite. */
+  createFilter?: () => AnswerFilter
+}
+
 /**
  * Runs the server scenarios of a revision through the bearer gate of a broker process, over the child that the suite
- * wants; `only` runs one of them.
+ * wants.
  */
 export async function runServerSuite(
   revision: Revision,
-  { only, env = {} }: { only?: string; env?: Record<string, string> } = {},
+  { only, env = {}, createFilter }: ServerRunOptions = {},
 ): Promise<ServerRun> {
   const folder = mkdtempSync(join(tmpdir(), 'conformance-'))
   await using world = await openWorld({
@@ -94,9 +103,11 @@ export async function runServerSuite(
     env,
   })
   const client = await world.login('alice', { client: 'Conformance' })
-  const proxy = await startTokenProxy(Number(new URL(world.url).port), () => {
-    return client.tokens.access_token
-  })
+  const proxy = await startTokenProxy(
+    Number(new URL(world.url).port),
+    () => client.tokens.access_token,
+    createFilter,
+  )
   try {
     const output = await runSuite([
       'server',
