@@ -12,6 +12,8 @@ export const QUIET_MS = 60 * SECOND_MS
 /** What to do about a 401 of Forgejo's. */
 export interface Probe {
   rejected(accountId: string, token: string): Promise<Credential>
+  /** The same when no 401 was seen, only something that sounds like one: userinfo is always asked first. */
+  suspected(accountId: string, token: string): Promise<Credential>
 }
 
 /**
@@ -46,28 +48,31 @@ export function createProbe(deps: {
     return age >= 0 && age < QUIET_MS
   }
 
-  return {
-    async rejected(accountId, token) {
-      const held = state.get(accountId)
-      const known = credentialOf(held, clock.now())
-      if (!held || known.kind !== 'ready') return renew(accountId, token)
-      if (known.token !== token) return known
-      if (isBusy(accountId) || !isRecent(held.obtainedAt)) return renew(accountId, token)
+  const judge = async (accountId: string, token: string, seen: boolean): Promise<Credential> => {
+    const held = state.get(accountId)
+    const known = credentialOf(held, clock.now())
+    if (!held || known.kind !== 'ready') return renew(accountId, token)
+    if (known.token !== token) return known
+    if (isBusy(accountId) || (seen && !isRecent(held.obtainedAt))) return renew(accountId, token)
 
-      const user = await ask(accountId, token)
-      const now = credentialOf(state.get(accountId), clock.now())
-      // Another 401 may have brought about a refresh meanwhile: what came of it, or will, is the answer.
-      if (now.kind !== 'ready' || now.token !== token) return now
-      if (isBusy(accountId)) return renew(accountId, token)
-      if (user.ok || user.error.kind === 'account') return now
-      const { kind, detail: reason } = user.error
-      const again = kind === 'again' && !isRecent(confirmed.get(accountId))
-      if (!again) {
-        const retryAfterMs = (kind === 'later' && user.error.retryAfterMs) || SECOND_MS
-        return { kind: 'later', retryAfterMs, reason, operator: kind === 'operator' }
-      }
-      confirmed.set(accountId, clock.now())
-      return renew(accountId, token)
-    },
+    const user = await ask(accountId, token)
+    const now = credentialOf(state.get(accountId), clock.now())
+    // Another 401 may have brought about a refresh meanwhile: what came of it, or will, is the answer.
+    if (now.kind !== 'ready' || now.token !== token) return now
+    if (isBusy(accountId)) return renew(accountId, token)
+    if (user.ok || user.error.kind === 'account') return now
+    const { kind, detail: reason } = user.error
+    const again = kind === 'again' && !isRecent(confirmed.get(accountId))
+    if (!again) {
+      const retryAfterMs = (kind === 'later' && user.error.retryAfterMs) || SECOND_MS
+      return { kind: 'later', retryAfterMs, reason, operator: kind === 'operator' }
+    }
+    confirmed.set(accountId, clock.now())
+    return renew(accountId, token)
+  }
+
+  return {
+    rejected: (accountId, token) => judge(accountId, token, true),
+    suspected: (accountId, token) => judge(accountId, token, false),
   }
 }

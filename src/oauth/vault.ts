@@ -44,6 +44,8 @@ export interface Vault {
    * success less than 60 s ago userinfo decides first. The same token again means that userinfo accepts it.
    */
   rejected(accountId: string, token: string): Promise<Credential>
+  /** The same on a mere suspicion, such as the words of a child: userinfo decides whether there is anything to do. */
+  suspected(accountId: string, token: string): Promise<Credential>
   /** Exchanges a code and puts its pair into the vault of its user. Rejects only when the store cannot be written. */
   login(input: LoginInput): Promise<Result<LoggedIn, LoginFailure>>
   /**
@@ -104,6 +106,7 @@ export function createVault(deps: VaultDeps): Vault {
     peek: (accountId) => credentialOf(state.get(accountId), clock.now()),
     renew,
     rejected: (accountId, token) => probe.rejected(accountId, token),
+    suspected: (accountId, token) => probe.suspected(accountId, token),
     login: (input) => logIn({ ...deps, state, stranded, lane, alarm }, input),
 
     async recover() {

@@ -23,6 +23,10 @@ export interface ChildAccess {
   secrets(): readonly string[]
   /** The same text without those secrets, and with Forgejo's own URLs in place of the relay's. */
   clean(text: string): string
+  /** Gives a standby's access to a caller; what the child may do from now on. */
+  lease(lease: Pick<AccessRequest, 'clientId' | 'scopes'>): Result<void, AccessRefusal>
+  /** Asks Forgejo whether it still takes the child's own token; true when it does not. */
+  doubt?(): Promise<boolean>
   /** Ends the access. Safe to call twice. */
   release(): void
 }
@@ -73,6 +77,12 @@ export async function openAccess(
     generation: 0,
     secrets,
     clean: (text) => deps.clean(text, secrets()),
+    lease({ clientId, scopes }) {
+      const now = deps.vault.peek(accountId)
+      if (now.kind === 'dead') return err({ kind: 'login', reason: now.reason })
+      const leased = deps.passes.lease(pass, { accountId, scopes, ...(clientId && { clientId }) })
+      return leased ? ok(undefined) : err({ kind: 'later', reason: 'the pass has ended' })
+    },
     release: () => deps.passes.kill(pass),
   })
 }

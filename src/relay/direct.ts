@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import { withoutSecrets } from '../log.ts'
+import type { Vault } from '../oauth/vault.ts'
 import { err, ok, type Result } from '../result.ts'
 import {
   type AccessRefusal,
@@ -21,17 +22,23 @@ export interface DirectAccess {
  */
 export function createDirectAccess(deps: {
   config: Pick<Config, 'forgejoInternalUrl' | 'forgejoScopes'>
-  vault: Credentials
+  vault: Credentials & Pick<Vault, 'suspected'>
 }): DirectAccess {
   const { config, vault } = deps
+
+  const lease = (scopes: readonly string[]): Result<void, AccessRefusal> => {
+    const missing = config.forgejoScopes.filter((scope) => !holds(scopes, scope))
+    if (missing.length === 0) return ok(undefined)
+    return err({
+      kind: 'operator',
+      reason: `a child with the account's own token cannot be kept from ${missing.join(' ')}`,
+    })
+  }
+
   return {
     async open({ accountId, scopes, leased }) {
-      const missing = config.forgejoScopes.filter((scope) => !holds(scopes, scope))
-      if (leased && missing.length > 0)
-        return err({
-          kind: 'operator',
-          reason: `a child with the account's own token cannot be kept from ${missing.join(' ')}`,
-        })
+      const may = leased ? lease(scopes) : ok(undefined)
+      if (!may.ok) return may
       const credential = await readyCredential(vault, accountId)
       if (!credential.ok) return credential
       const { token, generation } = credential.value
@@ -43,6 +50,11 @@ export function createDirectAccess(deps: {
         generation,
         secrets,
         clean: (text) => withoutSecrets(text, secrets()),
+        lease: ({ scopes }) => lease(scopes),
+        async doubt() {
+          const now = await vault.suspected(accountId, token)
+          return now.kind === 'dead' || (now.kind === 'ready' && now.token !== token)
+        },
         release: () => {},
       })
     },

@@ -14,6 +14,13 @@ export interface ChildAccess {
   secrets(): readonly string[]
   /** The same text without those secrets, and with Forgejo's own URLs in place of the relay's. */
   clean(text: string): string
+  /** Gives a standby's access to a caller; what the child may do from now on. */
+  lease(lease: Pick<AccessRequest, 'clientId' | 'scopes'>): Result<void, AccessRefusal>
+  /**
+   * Where the child holds the account's own token: asks Forgejo whether it still takes it, because something the
+   * child said sounds as if not. True when the account has another one, or none any more. Absent where a 401 is healed on the way.
+   */
+  doubt?(): Promise<boolean>
   /** Ends the access; called when the child has ended. Safe to call twice. */
   release(): void
 }

@@ -1,4 +1,4 @@
-import { type Clock, SECOND_MS } from '../clock.ts'
+import { type Clock, MINUTE_MS, SECOND_MS } from '../clock.ts'
 import { type Refusal, refuse } from './refusal.ts'
 
 /** The wait after the first start failure of an account; it doubles with each further one. */
@@ -7,13 +7,25 @@ const LONGEST_WAIT_MS = 30 * SECOND_MS
 /** An account whose last failure is older than this starts afresh. */
 const FORGET_AFTER_MS = 10 * LONGEST_WAIT_MS
 
+/** So many crashes within CRASH_WINDOW_MS open the breaker. */
+const MAX_CRASHES = 3
+const CRASH_WINDOW_MS = MINUTE_MS
+/** How long it stays open; a crash soon after it has closed opens it again, because the window still knows the others. */
+const OPEN_MS = 30 * SECOND_MS
+
 interface Failing {
   failures: number
   until: number
   reason: string
 }
 
-/** Keeps an account whose children do not start from trying all the time. */
+interface Crashing {
+  /** When children of the account ended by themselves, epoch ms, the oldest first; at most MAX_CRASHES. */
+  at: number[]
+  open?: { until: number; reason: string }
+}
+
+/** Keeps an account whose children do not start, or end as soon as they work, from trying all the time. */
 export interface Faults {
   /** Whether a child of the account may be started now; else how long to wait, and why the last one failed. */
   check(accountId: string): { ok: true } | { ok: false; error: Refusal }
@@ -21,20 +33,23 @@ export interface Faults {
   startFailed(accountId: string, reason: string): { ok: false; error: Refusal }
   /** Notes that one did. */
   started(accountId: string): void
+  /** Notes that a child that had started ended by itself. Returns what the breaker says if that has opened it. */
+  crashed(accountId: string, reason: string): string | undefined
   /** Drops what is long over. */
   forget(now: number): void
 }
 
-/** Start failures per account, in memory: a restart of the broker is a reason to try again. */
+/** Start failures and crashes per account, in memory: a restart of the broker is a reason to try again. */
 export function createFaults(clock: Clock): Faults {
   const failing = new Map<string, Failing>()
-  const refusal = (fault: Failing) =>
+  const crashing = new Map<string, Crashing>()
+  const refusal = (fault: { until: number; reason: string }) =>
     refuse('start-failed', fault.reason, Math.max(fault.until - clock.now(), 0))
   return {
     check(accountId) {
-      const fault = failing.get(accountId)
-      if (!fault || fault.until <= clock.now()) return { ok: true }
-      return refusal(fault)
+      for (const fault of [crashing.get(accountId)?.open, failing.get(accountId)])
+        if (fault && fault.until > clock.now()) return refusal(fault)
+      return { ok: true }
     },
     startFailed(accountId, reason) {
       const before = failing.get(accountId)
@@ -47,9 +62,27 @@ export function createFaults(clock: Clock): Faults {
       return refusal(fault)
     },
     started: (accountId) => void failing.delete(accountId),
+    crashed(accountId, reason) {
+      const now = clock.now()
+      const before = crashing.get(accountId)
+      const at = [...(before?.at ?? []), now]
+        .filter((then) => then > now - CRASH_WINDOW_MS)
+        .slice(-MAX_CRASHES)
+      const wasOpen = (before?.open?.until ?? now) > now
+      if (at.length < MAX_CRASHES || wasOpen) {
+        crashing.set(accountId, { ...before, at })
+        return undefined
+      }
+      const said = `forgejo-mcp crashed ${at.length} times within a minute, the last time ${reason}`
+      crashing.set(accountId, { at, open: { until: now + OPEN_MS, reason: said } })
+      return said
+    },
     forget(now) {
       for (const [accountId, fault] of failing)
         if (fault.until + FORGET_AFTER_MS <= now) failing.delete(accountId)
+      for (const [accountId, { at, open }] of crashing)
+        if ((at.at(-1) ?? 0) + CRASH_WINDOW_MS <= now && (open?.until ?? 0) <= now)
+          crashing.delete(accountId)
     },
   }
 }

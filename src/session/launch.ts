@@ -3,13 +3,14 @@ import type { TokenHash } from '../crypto.ts'
 import { describe } from '../log.ts'
 import type { CallSink } from '../mcp/bridge.ts'
 import type { RpcRequest } from '../mcp/rpc.ts'
-import type { Result } from '../result.ts'
-import type { AccessProvider } from './access.ts'
+import { ok, type Result } from '../result.ts'
+import type { AccessProvider, AccessRequest, ChildAccess } from './access.ts'
 import type { Faults } from './faults.ts'
 import { readInitialize } from './handshake.ts'
-import type { ChildSurroundings, LiveChild } from './live.ts'
+import type { ChildOrder, ChildSurroundings, LiveChild } from './live.ts'
 import { type Refusal, refuse, stopping } from './refusal.ts'
 import type { Slots } from './slots.ts'
+import { createStandbys, type Standbys } from './standby.ts'
 import { startChild } from './start.ts'
 
 /** How long a child may take from spawn to its answer to `initialize`, and how long its access may take. */
@@ -22,7 +23,8 @@ export interface LaunchOrder {
   accountId: string
   clientId: string
   scopes: readonly string[]
-  sessionHash: TokenHash
+  /** Absent for a child that belongs to no session. */
+  sessionHash?: TokenHash
   reason: StartReason
   /** The `initialize` to say. */
   initialize: RpcRequest
@@ -56,7 +58,9 @@ export interface Launcher {
   launch(order: LaunchOrder): Promise<Result<Launched, Refusal>>
   /** Notes a start that came to nothing for a reason only its caller could see, as `launch` does for the others. */
   failed(order: LaunchOrder, reason: string): { ok: false; error: Refusal }
-  /** Every child whose process is there, those being started and being stopped included. */
+  /** The children that wait for a session. */
+  readonly standbys: Standbys
+  /** Every child whose process is there, those that wait, are being started or being stopped included. */
   readonly alive: ReadonlySet<LiveChild>
   /** Refuses every further start. */
   close(): void
@@ -67,31 +71,50 @@ export interface LaunchDeps extends ChildSurroundings {
   access: AccessProvider
   slots: Slots
   faults: Faults
+  /** How long a child is kept ready for the next session of an account, in ms; 0: none is. */
+  standbyKeepMs: number
   /** How many credentials of the account have come so far. */
   epoch(accountId: string): number
 }
 
+/** What a start came to: a child that answered, or why there is none. */
+type Start = Result<Launched, Refusal>
+
 /** The one place where children are started. */
 export function createLauncher(deps: LaunchDeps): Launcher {
-  const { clock, faults, log, metrics, slots } = deps
+  const { clock, epoch, faults, log, metrics, slots, store } = deps
   const alive = new Set<LiveChild>()
   let closed = false
 
-  const openAccess = async (order: LaunchOrder) => {
-    const opening = deps.access.open({
-      accountId: order.accountId,
-      clientId: order.clientId,
-      scopes: order.scopes,
-      leased: true,
-    })
+  const openAccess = async (request: AccessRequest): Promise<Result<ChildAccess, Refusal>> => {
+    const opening = deps.access.open(request)
     const access = await within(clock, START_TIMEOUT_MS, opening)
-    if (access !== TIMED_OUT) return access
+    if (access !== TIMED_OUT) {
+      if (access.ok) return access
+      return refuse(access.error.kind, access.error.reason, access.error.retryAfterMs)
+    }
     void opening.then((late) => late.ok && late.value.release()).catch(() => {})
     return refuse('later', 'the credential took too long', START_TIMEOUT_MS)
   }
 
+  const start = (order: ChildOrder, reason: StartReason | 'standby'): LiveChild => {
+    const child = startChild(deps, order)
+    alive.add(child)
+    void child.gone.then(() => alive.delete(child))
+    metrics.childrenStarted.inc({ reason })
+    return child
+  }
+
+  const standbys = createStandbys({
+    ...deps,
+    keepMs: deps.standbyKeepMs,
+    openAccess,
+    start: (order) => start(order, 'standby'),
+  })
+
   /** The first thing the child comes to: its answer, its end, or the time limit. */
   const introduce = async (child: LiveChild, order: LaunchOrder): Promise<string | undefined> => {
+    order.spawned?.(child)
     const answered = Promise.withResolvers<string>()
     child.call(order.initialize, { message: order.message, end: answered.resolve })
     const first = await within(
@@ -102,23 +125,91 @@ export function createLauncher(deps: LaunchDeps): Launcher {
     return first === TIMED_OUT || child.over !== undefined || child.wedged ? undefined : first
   }
 
+  const audit = (order: LaunchOrder, event: string, reason: string): void => {
+    const { accountId, clientId, sessionHash } = order
+    const who = { accountId, clientId, ...(sessionHash && { sessionHash }) }
+    store.audit.add(clock.now(), { event, ...who, reason })
+  }
+
   const failed = (order: LaunchOrder, reason: string) => {
     log.warn('child did not start', { account: order.accountId, why: order.reason, reason })
     const refusal = faults.startFailed(order.accountId, reason)
-    deps.store.audit.add(clock.now(), {
-      event: 'child.start-failed',
-      accountId: order.accountId,
-      sessionHash: order.sessionHash,
-      reason,
-    })
+    audit(order, 'child.start-failed', reason)
     return refusal
+  }
+
+  /** A child that served is watched to its end: one that ends by itself may have to be kept from coming back. */
+  const watch = async (child: LiveChild, order: LaunchOrder): Promise<void> => {
+    await child.gone
+    if (child.stopped) return
+    const reason = child.over ?? 'it ended'
+    const broken = faults.crashed(order.accountId, reason)
+    if (broken) log.error('children of an account crash', { account: order.accountId, reason })
+    audit(order, 'child.crashed', reason)
+    if (broken) audit(order, 'breaker.opened', broken)
+  }
+
+  /** Judges what a child came to after `initialize` was said to it: `text` is its answer, if there is one. */
+  const judge = (child: LiveChild, order: LaunchOrder, text: string | undefined): Start => {
+    if (child.stopped) return closed ? stopping() : refuse('later', 'the start was called off', 0)
+    if (text === undefined) {
+      // The exit comes with the reason; a child that is merely silent is ended without waiting for it.
+      const why = child.over ?? `did not answer within ${START_TIMEOUT_MS / SECOND_MS} s`
+      void child.stop('start-failed')
+      return failed(order, `forgejo-mcp ${why}`)
+    }
+    const answer = readInitialize(text)
+    if (answer.kind === 'result') {
+      faults.started(order.accountId)
+      watch(child, order).catch((error) => log.warn('crash could not be written', { error }))
+      if (order.reason === 'initialize') standbys.expect(order.accountId)
+      return { ok: true, value: { ...answer, kind: 'ready', child, text } }
+    }
+    void child.stop('start-failed')
+    if (answer.kind === 'nonsense')
+      return failed(order, 'forgejo-mcp did not answer initialize as MCP has it')
+    return { ok: true, value: { kind: 'declined', text, message: answer.message } }
+  }
+
+  /** Starts a process for the order. */
+  const fresh = async (order: LaunchOrder): Promise<Result<LiveChild, Refusal>> => {
+    const { accountId, clientId, scopes } = order
+    const successor = order.reason === 'renewal' || order.reason === 'stuck'
+    const slot = successor ? ok(slots.takeOver(accountId)) : await slots.take(accountId)
+    if (!slot.ok) return slot
+
+    const access = await openAccess({ accountId, clientId, scopes, leased: true }).catch(
+      (error: unknown) => {
+        slot.value.release()
+        throw error
+      },
+    )
+    if (!access.ok || closed) {
+      slot.value.release()
+      if (access.ok) access.value.release()
+      return access.ok ? stopping() : access
+    }
+    try {
+      return ok(
+        start(
+          { ...order, access: access.value, slot: slot.value, epoch: epoch(accountId) },
+          order.reason,
+        ),
+      )
+    } catch (error) {
+      access.value.release()
+      slot.value.release()
+      return failed(order, `forgejo-mcp cannot be started: ${describe(error)}`)
+    }
   }
 
   return {
     alive,
     failed,
+    standbys,
     close() {
       closed = true
+      standbys.close()
     },
     get closed() {
       return closed
@@ -127,65 +218,22 @@ export function createLauncher(deps: LaunchDeps): Launcher {
       if (closed) return stopping()
       const allowed = faults.check(order.accountId)
       if (!allowed.ok) return allowed
-
-      const successor = order.reason === 'renewal' || order.reason === 'stuck'
-      const slot = successor
-        ? { ok: true as const, value: slots.takeOver(order.accountId) }
-        : await slots.take(order.accountId)
-      if (!slot.ok) return slot
-
-      const access = await openAccess(order).catch((error: unknown) => {
-        slot.value.release()
-        throw error
-      })
-      if (!access.ok || closed) {
-        slot.value.release()
-        if (access.ok) access.value.release()
-        return access.ok
-          ? stopping()
-          : refuse(access.error.kind, access.error.reason, access.error.retryAfterMs)
+      const standby = standbys.take(order)
+      if (standby) {
+        if (order.sessionHash) store.children.assign(standby.pid, order.sessionHash)
+        const text = await introduce(standby, order)
+        // One that had ended unseen is nobody's failure.
+        if (text !== undefined || standby.stopped || standby.over === undefined)
+          return judge(standby, order, text)
       }
-
-      let child: LiveChild
-      try {
-        child = startChild(deps, {
-          ...order,
-          access: access.value,
-          slot: slot.value,
-          epoch: deps.epoch(order.accountId),
-        })
-      } catch (error) {
-        access.value.release()
-        slot.value.release()
-        return failed(order, `forgejo-mcp cannot be started: ${describe(error)}`)
+      for (let again = false; ; again = true) {
+        const child = await fresh(order)
+        if (!child.ok) return child
+        const text = await introduce(child.value, order)
+        await child.value.doubted
+        if (text !== undefined || again || !child.value.rejected)
+          return judge(child.value, order, text)
       }
-      alive.add(child)
-      void child.gone.then(() => alive.delete(child))
-      metrics.childrenStarted.inc({ reason: order.reason })
-      order.spawned?.(child)
-
-      const text = await introduce(child, order)
-      if (child.stopped) return closed ? stopping() : refuse('later', 'the start was called off', 0)
-      if (text === undefined) {
-        // The exit comes with the reason; a child that is merely silent is ended without waiting for it.
-        const silent = child.over === undefined
-        void child.stop('start-failed')
-        return failed(
-          order,
-          silent
-            ? `forgejo-mcp did not answer within ${START_TIMEOUT_MS / SECOND_MS} s`
-            : `forgejo-mcp ${child.over}`,
-        )
-      }
-      const answer = readInitialize(text)
-      if (answer.kind === 'result') {
-        faults.started(order.accountId)
-        return { ok: true, value: { ...answer, kind: 'ready', child, text } }
-      }
-      void child.stop('start-failed')
-      if (answer.kind === 'nonsense')
-        return failed(order, 'forgejo-mcp did not answer initialize as MCP has it')
-      return { ok: true, value: { kind: 'declined', text, message: answer.message } }
     },
   }
 }

@@ -31,7 +31,8 @@ export interface ChildSurroundings {
 
 export interface ChildOrder {
   accountId: string
-  sessionHash: TokenHash
+  /** Absent for a standby. */
+  sessionHash?: TokenHash
   access: ChildAccess
   slot: Slot
   /** Takes what the child says about no call while there is not exactly one; `open` are the calls' sinks. */
@@ -54,6 +55,10 @@ export interface LiveChild {
   readonly inFlight: number
   /** Whether calls were given up that the child still works on: its few workers may all be hung. */
   readonly wedged: boolean
+  /** Whether Forgejo no longer takes the token that it holds. */
+  readonly rejected: boolean
+  /** While Forgejo is being asked about that: settles when it has answered, in bounded time. */
+  readonly doubted: Promise<void> | undefined
   /** Why it serves no longer, in words; undefined while it does. */
   readonly over: string | undefined
   /** Whether it was told to stop, rather than ended by itself. */

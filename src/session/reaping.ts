@@ -1,4 +1,4 @@
-import { DAY_MS, MINUTE_MS } from '../clock.ts'
+import { DAY_MS, MINUTE_MS, SECOND_MS } from '../clock.ts'
 import type { Config } from '../config.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Store } from '../store/open.ts'
@@ -8,8 +8,11 @@ import type { Launcher } from './launch.ts'
 import type { LiveSession } from './session.ts'
 import type { Usage } from './usage.ts'
 
-/** A session that was never used after `initialize` keeps its child only so long: some clients open one per call. */
-export const UNUSED_MS = MINUTE_MS
+/**
+ * A session that was never used after `initialize` keeps its child only so long: some clients open one per call.
+ * With the reaper's pace, a quarter of this, it sleeps within a minute.
+ */
+export const UNUSED_MS = 45 * SECOND_MS
 
 /** A sleeping session stays in memory so long after somebody last asked for it. */
 const KEPT_IN_MEMORY_MS = 10 * MINUTE_MS
@@ -22,7 +25,7 @@ const MAX_ENDED_AT_ONCE = 500
 
 export interface ReapDeps {
   book: Book
-  launcher: Pick<Launcher, 'alive'>
+  launcher: Pick<Launcher, 'alive' | 'standbys'>
   faults: Faults
   usage: Usage
   store: Store
@@ -40,6 +43,7 @@ export function reap(now: number, deps: ReapDeps): void {
   }
   store.sessions.forget(now - ENDED_KEPT_MS)
   faults.forget(now)
+  launcher.standbys.reap(now)
   // The end of a child goes unwritten when a foreign writer holds the store.
   const pids = new Set([...launcher.alive].map(({ pid }) => pid))
   for (const { pid } of store.children.list()) if (!pids.has(pid)) store.children.remove(pid)

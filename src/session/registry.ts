@@ -18,6 +18,7 @@ import { reap } from './reaping.ts'
 import type { Refusal } from './refusal.ts'
 import type { Session } from './session.ts'
 import { createSlots } from './slots.ts'
+import { STANDBY_KEEP_MS } from './standby.ts'
 import { createUsage } from './usage.ts'
 
 export interface RegistryDeps extends ChildSurroundings {
@@ -32,6 +33,8 @@ export interface RegistryDeps extends ChildSurroundings {
       | 'sessionMaxAgeMs'
     >
   access: AccessProvider
+  /** How long a child is kept ready for an account that opens no further session, in ms; 0: none is. */
+  standbyKeepMs?: number
 }
 
 export interface Counts {
@@ -100,8 +103,11 @@ export function createRegistry(deps: RegistryDeps): Registry {
   const usage = createUsage(deps)
   const faults = createFaults(clock)
   const limits = { total: config.maxSessions, perAccount: config.maxSessionsPerUser }
-  const slots = createSlots(limits, () => book.idle())
-  const launcher = createLauncher({ ...deps, slots, faults, epoch })
+  const slots = createSlots(limits, function* () {
+    yield* launcher.standbys.idle()
+    yield* book.idle()
+  })
+  const launcher = createLauncher({ standbyKeepMs: STANDBY_KEEP_MS, ...deps, slots, faults, epoch })
   const session = {
     ...deps,
     usage,
@@ -153,6 +159,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
 
     endAccount(accountId, reason) {
       openings.callOff((caller) => caller.accountId === accountId)
+      launcher.standbys.drop(accountId)
       for (const hash of store.sessions.ofAccount(accountId)) book.end(hash, 'revoked', reason)
     },
 
@@ -172,10 +179,12 @@ export function createRegistry(deps: RegistryDeps): Registry {
     credentialRenewed(accountId) {
       if (config.childCredential === 'relay') return
       epochs.set(accountId, epoch(accountId) + 1)
+      launcher.standbys.renew(accountId)
       for (const seat of book.seats(accountId)) seat.mend()
     },
 
     credentialDied(accountId) {
+      launcher.standbys.drop(accountId)
       for (const seat of book.seats(accountId)) void seat.sleep(DIED_DRAIN_MS)
     },
 

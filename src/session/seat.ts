@@ -28,6 +28,9 @@ export interface SeatDeps {
   refused(event: string, reason: string): void
 }
 
+/** Whether a child does new calls no good while another one can be had. */
+const isUnfit = (child: LiveChild): boolean => child.wedged || child.rejected
+
 /** The place for the one child that serves one session under one set of scopes. */
 export class Seat {
   #state: SeatState<LiveChild> = { phase: 'asleep' }
@@ -104,15 +107,14 @@ export class Seat {
   }
 
   /**
-   * Replaces a child that is hung or whose credential has been overtaken. A start that fails leaves it where it is.
-   * One that is being started is looked at when it is ready.
+   * Replaces a child that is hung or whose credential has been overtaken or refused. A start that fails leaves it
+   * where it is. One that is being started is looked at when it is ready.
    */
   mend(): void {
     const { current, phase } = this
     if (phase === 'asleep' || phase === 'closed') return
-    const wedged = current?.wedged === true
-    if (phase === 'awake' && current && !wedged && !this.deps.outdated(current)) return
-    this.replace(wedged ? 'stuck' : 'renewal').catch(() => {})
+    if (phase === 'awake' && current && !isUnfit(current) && !this.deps.outdated(current)) return
+    this.replace(current?.wedged ? 'stuck' : 'renewal').catch(() => {})
   }
 
   /** Puts the child to sleep. What is in flight gets `drainMs` to finish; new calls wait for the next child. */
@@ -145,15 +147,20 @@ export class Seat {
         return this.#begin('wake')
       case 'waking':
         return this.#start ?? notFound()
-      case 'awake': {
-        if (!state.child.wedged) return ok(state.child)
-        const successor = await this.replace('stuck')
-        return successor?.ok ? successor : ok(state.child)
-      }
+      case 'awake':
       case 'replacing': {
-        if (!state.child.wedged) return ok(state.child)
-        const successor = await this.#start
-        return successor?.ok ? successor : ok(state.child)
+        const { child } = state
+        if (child.doubted) {
+          await child.doubted
+          // What came of it may have changed everything.
+          return this.#ready()
+        }
+        if (!isUnfit(child)) return ok(child)
+        const successor =
+          state.phase === 'replacing'
+            ? await this.#start
+            : await this.replace(child.wedged ? 'stuck' : 'renewal')
+        return successor?.ok ? successor : ok(child)
       }
     }
   }

@@ -32,6 +32,11 @@ export interface Slots {
    * Resolves when the room is real: the slept child's process is gone.
    */
   take(accountId: string): Promise<Result<Slot, Refusal>>
+  /**
+   * Takes a slot for a child that nobody waits for: a free one, else that of the account's longest idle child if it is
+   * idle since before `before` (epoch ms). Undefined when there is neither.
+   */
+  spare(accountId: string, before: number): Promise<Slot | undefined>
   /** Takes a slot whether there is room or not: a successor, whose predecessor goes in a moment. */
   takeOver(accountId: string): Slot
   readonly taken: number
@@ -59,39 +64,49 @@ export function createSlots(limits: SlotLimits, idle: () => Iterable<Idle>): Slo
     }
   }
 
-  const longestIdle = (accountId: string | undefined): Idle | undefined => {
+  const accountIsFull = (accountId: string) =>
+    limits.perAccount > 0 && (perAccount.get(accountId) ?? 0) >= limits.perAccount
+  const isFull = (accountId: string) =>
+    accountIsFull(accountId) || (limits.total > 0 && total >= limits.total)
+
+  const longestIdle = (may: (one: Idle) => boolean): Idle | undefined => {
     let longest: Idle | undefined
-    for (const one of idle()) {
-      if (accountId !== undefined && one.accountId !== accountId) continue
-      if (!longest || one.since < longest.since) longest = one
-    }
+    for (const one of idle()) if (may(one) && (!longest || one.since < longest.since)) longest = one
     return longest
   }
 
-  const accountIsFull = (accountId: string) =>
-    limits.perAccount > 0 && (perAccount.get(accountId) ?? 0) >= limits.perAccount
+  /**
+   * Takes a slot in place of whatever idle children have to go for it; undefined when `victim` finds none. A victim's
+   * place is ours from the moment it is chosen: no other start can come in between.
+   */
+  const takeFrom = async (accountId: string, victim: () => Idle | undefined) => {
+    const gone: Promise<void>[] = []
+    while (isFull(accountId)) {
+      const chosen = victim()
+      if (!chosen) return undefined
+      const before = total
+      gone.push(chosen.yield())
+      if (total >= before) throw new Error('an idle child kept its slot')
+    }
+    const slot = takeOver(accountId)
+    await Promise.all(gone)
+    return slot
+  }
 
   return {
     async take(accountId) {
-      const gone: Promise<void>[] = []
-      // The victim's place is ours from the moment it is chosen: no other start can come in between.
-      while (accountIsFull(accountId) || (limits.total > 0 && total >= limits.total)) {
-        const full = accountIsFull(accountId)
-        const victim = longestIdle(full ? accountId : undefined)
-        if (!victim) {
-          const reason = full
-            ? 'every child of this account is busy'
-            : 'every child of the broker is busy'
-          return refuse('full', reason, FULL_RETRY_MS)
-        }
-        const before = total
-        gone.push(victim.yield())
-        if (total >= before) throw new Error('an idle child kept its slot')
-      }
-      const slot = takeOver(accountId)
-      await Promise.all(gone)
-      return ok(slot)
+      const mayGo = (one: Idle) => !accountIsFull(accountId) || one.accountId === accountId
+      const slot = await takeFrom(accountId, () => longestIdle(mayGo))
+      if (slot) return ok(slot)
+      const reason = accountIsFull(accountId)
+        ? 'every child of this account is busy'
+        : 'every child of the broker is busy'
+      return refuse('full', reason, FULL_RETRY_MS)
     },
+    spare: (accountId, before) =>
+      takeFrom(accountId, () =>
+        longestIdle((one) => one.accountId === accountId && one.since < before),
+      ),
     takeOver,
     get taken() {
       return total

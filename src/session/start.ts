@@ -3,8 +3,8 @@ import { childEnv } from '../child/env.ts'
 import { sleep } from '../clock.ts'
 import { redact } from '../log.ts'
 import { createBridge } from '../mcp/bridge.ts'
-import { idKey } from '../mcp/exact.ts'
 import { rpcNotification } from '../mcp/rpc.ts'
+import { createDoubt } from './doubt.ts'
 import type { ChildOrder, ChildSurroundings, LiveChild, StopCause } from './live.ts'
 
 /** How often a drain looks whether it is done, in ms. */
@@ -38,7 +38,7 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
   let cause: StopCause | undefined
   let initialized = false
   let lastUsedAt = clock.now()
-  const named = new Map<string, number>()
+  const doubt = createDoubt(clock, access)
 
   const bridge = createBridge({
     channel: { send: (line) => child?.send(line) ?? false },
@@ -75,8 +75,10 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
         const how = exit.signal ? `killed by ${exit.signal}` : `exited with code ${exit.code}`
         const words = redact(access.clean(exit.stderrTail)).trim().slice(-MAX_LAST_WORDS)
         over = words === '' ? how : `${how}: ${words}`
-        if (cause === undefined)
+        if (cause === undefined) {
           log.warn('child ended by itself', { pid: running.pid, reason: over })
+          doubt.hear(over)
+        }
         bridge.fail(cause ? 'stopped' : 'child-died', cause ? FAILURE[cause] : `the child ${how}`)
         metrics.children.dec()
         metrics.childrenEnded.inc({ reason: cause ?? 'exited' })
@@ -95,7 +97,8 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
   metrics.children.inc()
   try {
     const { pid, startTime } = running
-    store.children.add(clock.now(), { pid, startTime, accountId, sessionHash: order.sessionHash })
+    const { sessionHash = null } = order
+    store.children.add(clock.now(), { pid, startTime, accountId, sessionHash })
   } catch (error) {
     // Unrecorded it could outlive a killed broker unseen.
     running.kill()
@@ -119,6 +122,12 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
     get wedged() {
       return bridge.stuck > 0
     },
+    get rejected() {
+      return doubt.confirmed
+    },
+    get doubted() {
+      return doubt.asking
+    },
     get over() {
       return over ?? (cause && FAILURE[cause])
     },
@@ -129,19 +138,18 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
 
     call(request, sink) {
       touch()
-      const key = idKey(request.id) ?? ''
-      count(named, key, 1)
       return bridge.call(request, {
         message: (text) => sink.message(text),
         end(text) {
           touch()
-          count(named, key, -1)
-          metrics.calls.inc({ outcome: outcome(text) })
+          const came = outcome(text)
+          metrics.calls.inc({ outcome: came })
+          if (came === 'error') doubt.hear(text)
           sink.end(text)
         },
       })
     },
-    named: (requestId) => named.get(idKey(requestId) ?? '') ?? 0,
+    named: bridge.named,
     notify: (notification) => bridge.notify(notification),
     answer: (response) => bridge.answer(response),
     sayInitialized() {
@@ -171,10 +179,3 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
 /** Whether an answer is a result, by its first member of either name: a long one is not parsed for the metrics. */
 const outcome = (text: string): string =>
   /"(result|error)"\s*:/.exec(text.slice(0, OUTCOME_CHARS))?.[1] ?? 'result'
-
-/** Adds to a count, and forgets it at zero. */
-function count(counts: Map<string, number>, key: string, by: number): void {
-  const now = (counts.get(key) ?? 0) + by
-  if (now > 0) counts.set(key, now)
-  else counts.delete(key)
-}

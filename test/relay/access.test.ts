@@ -162,6 +162,7 @@ describe('access without the relay', () => {
         peek: () => b.vault.current,
         renew: async () => b.vault.next,
         rejected: async () => b.vault.next,
+        suspected: async () => b.vault.next,
         secrets: () => b.vault.secretsOf,
       },
     })

@@ -3,13 +3,25 @@ import type { AccessProvider, AccessRefusal, AccessRequest } from '../../src/ses
 
 /** Gives every child an access of its own and counts how they are given back. */
 export function fakeAccess(url = 'http://127.0.0.1:1/relay') {
-  const opened: { request: AccessRequest; generation: number; released: number }[] = []
+  const opened: {
+    request: AccessRequest
+    generation: number
+    released: number
+    leases: Pick<AccessRequest, 'clientId' | 'scopes'>[]
+  }[] = []
+  let leaseRefusal: AccessRefusal | undefined
+  let doubt: (() => Promise<boolean>) | undefined
   let refusal: AccessRefusal | undefined
   let generation = 1
   const provider: AccessProvider = {
     async open(wanted) {
       if (refusal) return err(refusal)
-      const access = { request: wanted, generation, released: 0 }
+      const access: (typeof opened)[number] = {
+        request: wanted,
+        generation,
+        released: 0,
+        leases: [],
+      }
       opened.push(access)
       const credential = `credential-${access.generation}-${opened.length}`
       return ok({
@@ -19,6 +31,12 @@ export function fakeAccess(url = 'http://127.0.0.1:1/relay') {
         generation: access.generation,
         secrets: () => [credential],
         clean: (text) => text.replaceAll(credential, '[redacted]'),
+        lease(lease) {
+          if (leaseRefusal) return err(leaseRefusal)
+          access.leases.push(lease)
+          return ok(undefined)
+        },
+        ...(doubt && { doubt }),
         release: () => void access.released++,
       })
     },
@@ -30,6 +48,13 @@ export function fakeAccess(url = 'http://127.0.0.1:1/relay') {
     held: () => opened.filter(({ released }) => released === 0).length,
     refuse(why: AccessRefusal | undefined) {
       refusal = why
+    },
+    refuseLease(why: AccessRefusal | undefined) {
+      leaseRefusal = why
+    },
+    /** Lets children of accesses to come be doubted; `answer` says whether the token is no good. */
+    doubted(answer: () => Promise<boolean>) {
+      doubt = answer
     },
     renew: () => void generation++,
   }

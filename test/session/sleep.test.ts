@@ -37,7 +37,7 @@ describe('sleep and wake', () => {
 
   test('a session never used after initialize sleeps within a minute', async () => {
     await world.open()
-    await idle(59 * SECOND_MS)
+    await idle(44 * SECOND_MS)
     expect(world.spawner.alive).toHaveLength(1)
     await idle(SECOND_MS)
     expect(world.spawner.alive).toHaveLength(0)

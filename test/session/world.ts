@@ -109,6 +109,8 @@ export function createWorld(
     log?: Log
     /** Where children find their Forgejo. */
     url?: string
+    /** No child waits for a session unless it is said how long. */
+    standbyKeepMs?: number
   } = {},
 ): World {
   const folder = mkdtempSync(join(tmpdir(), 'fjmcp-session-'))
@@ -163,6 +165,7 @@ export function createWorld(
       metrics,
       spawn: options.spawn ?? spawner.spawn,
       access: access.provider,
+      standbyKeepMs: options.standbyKeepMs ?? 0,
       environment: { PATH: process.env.PATH, FJMCP_BROKER_KEY: 'not for children' },
       childHome: folder,
       userAgent: 'fjmcp-broker/test',
