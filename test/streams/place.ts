@@ -4,6 +4,7 @@ import type { Config } from '../../src/config.ts'
 import { silentLog } from '../../src/log.ts'
 import { err, ok } from '../../src/result.ts'
 import type { Registry } from '../../src/session/registry.ts'
+import { LiveSession } from '../../src/session/session.ts'
 import { standInBinary } from '../fixtures/binary.ts'
 import { createHttpKit } from '../http/kit.ts'
 import { type SeenEvent, watch } from '../mcp/streams-harness.ts'
@@ -12,6 +13,8 @@ import { createWorld, INITIALIZE, type World } from '../session/world.ts'
 /** Callers of the session world by their bearer tokens. */
 const USERS = ['alice', 'bob', 'phone', 'second'] as const
 export type User = (typeof USERS)[number]
+
+const POLL_MS = 5
 
 export interface PlaceOptions {
   /** Real children, with the test tools, and the machine's clock; else children in memory and a manual clock. */
@@ -97,6 +100,13 @@ export function openPlace({ real = false, config = {} }: PlaceOptions = {}) {
       return server.pendingRequests
     },
 
+    /** Calls of a session that its child has been sent and not answered. */
+    inFlight({ sessionId }: Peer): number {
+      const found = world.registry.find(world.alice, sessionId)
+      if (!found.ok || !(found.value instanceof LiveSession)) return 0
+      return [...found.value.seats].reduce((sum, { current }) => sum + (current?.inFlight ?? 0), 0)
+    },
+
     /** A client that holds the id of a session, be it its own or not. */
     peer: (user: User, sessionId: string) => createPeer(url, user, sessionId),
 
@@ -149,14 +159,16 @@ function createPeer(url: string, user: User, sessionId: string) {
       body,
       leave: () => gone.abort(),
       async events(count) {
-        for (;;) {
-          const seen = await body.events()
+        for (let read = -1; ; ) {
+          // A large text is read anew only when there is more of it.
+          const seen = body.text.length === read ? [] : await body.events()
+          read = body.text.length
           if (seen.length >= count) return seen
-          await Bun.sleep(2)
+          await Bun.sleep(POLL_MS)
         }
       },
       async text() {
-        while (body.state === 'open') await Bun.sleep(2)
+        while (body.state === 'open') await Bun.sleep(POLL_MS)
         return body.text
       },
     }
