@@ -67,11 +67,22 @@ export function exchangeReply(
   }
 }
 
+/** What to do about a refusal: a model reads it, or a person. */
+const ADVICE: Record<Exclude<Refusal['kind'], 'not-found'>, string> = {
+  full: 'Try again in a few seconds.',
+  'start-failed': 'Try again in a while; if it stays so, tell whoever runs this server.',
+  later: 'Try again in a while.',
+  login: 'Connect this server again in the client, which asks to sign in to Forgejo.',
+  operator: 'Only whoever runs this server can mend it.',
+}
+
 /** The JSON-RPC error of a refusal, for a member of a batch. */
 export const refusalText = (refusal: Refusal, idText: string | undefined): string =>
   refusal.kind === 'not-found'
     ? errorText(idText, RPC.sessionNotFound, 'Session not found')
-    : errorText(idText, RPC.unavailable, refusal.reason, { reason: refusal.kind })
+    : errorText(idText, RPC.unavailable, `${refusal.reason}. ${ADVICE[refusal.kind]}`, {
+        reason: refusal.kind,
+      })
 
 /** Why no child took the request: 404, 401 with the challenge, or 503 with `Retry-After` in whole seconds. */
 export function refused(refusal: Refusal, policy: Policy, idText: string | undefined): Response {

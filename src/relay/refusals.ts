@@ -13,7 +13,8 @@ export const MAX_RETRY_MS = 60_000
 /** The fixed answer to whatever 401 Forgejo gave: its own body may hold the token (Forgejo 16 does). */
 export const LOGIN_AGAIN: Refusal = {
   status: 401,
-  message: 'Forgejo does not accept the credential of this account: log in to Forgejo again',
+  message:
+    'Forgejo no longer accepts the sign-in of this account: connect this server again in the client and sign in to Forgejo',
 }
 
 /** The credential cannot be had now, or not be renewed; the account itself is in order. */

@@ -120,7 +120,7 @@ test('a revoked application gives the child a text without a token', async () =>
   expect(await kit.call(1, 'get_my_user_info')).toContain('alice')
   kit.forgejo.control.revoke('alice')
   const answer = await kit.child.call(2, 'get_my_user_info')
-  expect(answer.error?.message).toContain('log in to Forgejo again')
+  expect(answer.error?.message).toContain('sign in to Forgejo')
   expect(JSON.stringify(answer)).not.toContain('[sha:')
   for (const token of kit.tokens) expect(JSON.stringify(answer)).not.toContain(token)
 })

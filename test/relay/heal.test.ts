@@ -20,7 +20,8 @@ const post = (b: Bench, child: { credential: string }, body: string | ReadableSt
   b.ask(child, '/api/v1/repos/a/b/issues', { method: 'POST', body })
 
 const LOGIN_AGAIN = {
-  message: 'Forgejo does not accept the credential of this account: log in to Forgejo again',
+  message:
+    'Forgejo no longer accepts the sign-in of this account: connect this server again in the client and sign in to Forgejo',
   url: 'https://forge.example/api/swagger',
 }
 
