@@ -17,7 +17,7 @@ export interface Sung {
 }
 
 const LINES_PER_VOICE = 2
-const BREATH_MS = 10
+const BREATH_MS = 25
 
 /** Lets every voice call again and again, several calls at once, until it is stopped. */
 export function startChorus(voices: readonly Voice[]) {

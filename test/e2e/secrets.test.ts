@@ -50,6 +50,9 @@ function secretsInStore({ storePath }: World): string[] {
   ] as string[]
 }
 
+/** What is random in a secret: without its prefix, or the signature of a JWT. Whoever holds that holds it all. */
+const core = (secret: string): string => secret.replace(/^(?:[a-z]{3,6}_|eyJ.*\.)/s, '')
+
 /** Uses everything that there is to use, the ways that go wrong included. */
 async function live(world: World, logins: Login[], sessions: Session[]): Promise<string[]> {
   const { control } = world.forgejo
@@ -114,7 +117,7 @@ eachProgram('nothing secret', (program) => {
         ]),
       ].filter((secret) => secret !== 'unknown' && secret !== 'gta_unknown')
       expect(secrets.length).toBeGreaterThan(25)
-      for (const secret of secrets) expect(secret.length).toBeGreaterThanOrEqual(32)
+      for (const secret of secrets) expect(core(secret).length).toBeGreaterThanOrEqual(32)
 
       expect((await world.run(['backup', join(world.folder, 'copy.db')])).code).toBe(0)
       const shown = await Promise.all(
@@ -151,7 +154,9 @@ eachProgram('nothing secret', (program) => {
         ]),
       ]
       const found = places.flatMap(([place, text]) =>
-        secrets.filter((secret) => text.includes(secret)).map((secret) => `${secret} in ${place}`),
+        secrets
+          .filter((secret) => text.includes(core(secret)))
+          .map((secret) => `${secret} in ${place}`),
       )
       expect(found).toEqual([])
       expect(world.log()).toContain('child stderr')
