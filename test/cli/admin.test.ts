@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { CALLBACK, type Login, register } from '../e2e/login.ts'
 import { bearer, type Session, send } from '../e2e/wire.ts'
 import { openWorld, type World } from '../e2e/world.ts'
-import { eachProgram } from '../fixtures/programs.ts'
+import { oneProgram } from '../fixtures/programs.ts'
 import { until } from '../fixtures/until.ts'
 
 /** How soon a running broker acts on what a command wrote. */
@@ -16,7 +16,7 @@ interface Client {
   revokedAt: number | null
 }
 
-eachProgram('the commands beside a running broker', (program) => {
+oneProgram('the commands beside a running broker', (program) => {
   let world: World
   let alice: Login
   let bob: Login

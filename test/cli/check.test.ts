@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test'
 import { chmodSync, existsSync } from 'node:fs'
 import { openWorld, type World } from '../e2e/world.ts'
-import { scriptedBinary } from '../fixtures/binary.ts'
+import { scriptedBinary, standInBinary } from '../fixtures/binary.ts'
 import { PROFILES, type ProfileName } from '../fixtures/forgejo/profiles.ts'
-import { eachProgram } from '../fixtures/programs.ts'
+import { oneProgram } from '../fixtures/programs.ts'
 
 /** The lines of a report by their mark. */
 function read(stdout: string): Record<'ok' | 'warn' | 'FAIL' | 'skip', string[]> {
@@ -12,7 +12,7 @@ function read(stdout: string): Record<'ok' | 'warn' | 'FAIL' | 'skip', string[]>
   return { ok: marked('ok'), warn: marked('warn'), FAIL: marked('FAIL'), skip: marked('skip') }
 }
 
-eachProgram('check', (program) => {
+oneProgram('check', (program) => {
   let world: World
   const check = async (env: Record<string, string> = {}) => {
     const ran = await world.run(['check'], env)
@@ -30,7 +30,7 @@ eachProgram('check', (program) => {
   }
 
   beforeAll(async () => {
-    world = await openWorld({ program })
+    world = await openWorld({ program, binary: standInBinary() })
   })
   afterAll(() => world[Symbol.asyncDispose]())
   beforeEach(() => world.forgejo.control.clear())
@@ -50,6 +50,7 @@ eachProgram('check', (program) => {
       '15.0.3',
       'redirect URI are good',
       'Forgejo MCP Server 2.34.1 and speaks MCP 2025-11-25',
+      'its tools: 141, the scopes of all are known',
       `${world.url} reaches a broker`,
     ])
       expect(ok.join('\n')).toContain(part)
@@ -96,6 +97,15 @@ eachProgram('check', (program) => {
     await expectOnly(binary(scriptedBinary('crash', 'no such host')), 'no such host')
     await expectOnly(binary(scriptedBinary('echo')), 'did not answer initialize')
     await expectOnly(binary('/bin/true'), 'ended before it spoke')
+  })
+
+  test('names the tools that nobody knows the scopes of', async () => {
+    const newer = standInBinary({ testTools: true })
+    const { code, warn } = await check({ FJMCP_BROKER_FORGEJO_MCP_BINARY: newer })
+    expect(code).toBe(0)
+    expect(warn).toEqual([
+      expect.stringMatching(/its tools: \d+ of 1\d\d have no known .*test_echo/),
+    ])
   })
 
   test('says what answers at the public URL instead of us', async () => {

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync
 import { join } from 'node:path'
 import { keyId, parseKey } from '../../src/crypto.ts'
 import { openWorld } from '../e2e/world.ts'
-import { eachProgram } from '../fixtures/programs.ts'
+import { oneProgram } from '../fixtures/programs.ts'
 
 const keyOf = (text: string) => {
   const key = parseKey(text.trim())
@@ -11,7 +11,7 @@ const keyOf = (text: string) => {
   return key
 }
 
-eachProgram('the sealing key', (program) => {
+oneProgram('the sealing key', (program) => {
   test('is rotated while the broker is stopped; logins, sessions and renewals go on', async () => {
     await using world = await openWorld({ program })
     const alice = await world.login('alice')
@@ -88,7 +88,7 @@ eachProgram('the sealing key', (program) => {
   })
 })
 
-eachProgram('a backup', (program) => {
+oneProgram('a backup', (program) => {
   test('is taken while the broker runs, and brings everybody back', async () => {
     await using world = await openWorld({ program })
     const alice = await world.login('alice')

@@ -12,17 +12,28 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { formatKey, randomKey } from '../../src/crypto.ts'
-import { brokerEnv, freePort, removeFolder, runProgram, startBroker } from '../fixtures/broker.ts'
-import { eachProgram } from '../fixtures/programs.ts'
+import {
+  type BrokerProcess,
+  brokerEnv,
+  freePort,
+  removeFolder,
+  runProgram,
+  startBroker,
+} from '../fixtures/broker.ts'
+import { oneProgram } from '../fixtures/programs.ts'
 
-eachProgram('the store of `serve`', (program) => {
+oneProgram('the store of `serve`', (program) => {
   let folder: string
   let port: number
+  const brokers: BrokerProcess[] = []
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'fjmcp-store-'))
     port = freePort()
   })
-  afterEach(() => removeFolder(folder))
+  afterEach(async () => {
+    await Promise.all(brokers.splice(0).map((broker) => broker.stop('SIGKILL')))
+    removeFolder(folder)
+  })
 
   // Nothing listens where Forgejo should be: none of this needs it.
   const options = () => ({
@@ -34,6 +45,11 @@ eachProgram('the store of `serve`', (program) => {
     clientSecret: 'secret',
     forgejoMcpBinary: 'forgejo-mcp',
   })
+  const start = async (env: Record<string, string> = {}) => {
+    const broker = await startBroker({ ...options(), env })
+    brokers.push(broker)
+    return broker
+  }
   const path = () => join(folder, 'broker.db')
   const serve = (env: Record<string, string> = {}) =>
     runProgram(program, ['serve'], { env: { ...brokerEnv(options(), port, path()), ...env } })
@@ -47,12 +63,12 @@ eachProgram('the store of `serve`', (program) => {
 
   /** A store that a broker has made and closed. */
   async function makeStore(env: Record<string, string> = {}) {
-    const broker = await startBroker({ ...options(), env })
+    const broker = await start(env)
     expect(await broker.stop()).toBe(0)
   }
 
   test('is made with its key, and nobody else may read any of it', async () => {
-    const broker = await startBroker(options())
+    const broker = await start()
     expect(readFileSync(`${path()}.key`, 'utf8')).toMatch(/^[\w-]{43}\n$/)
     expect(files().length).toBeGreaterThanOrEqual(4)
     for (const file of files()) expect([file, mode(file)]).toEqual([file, '600'])
@@ -60,7 +76,7 @@ eachProgram('the store of `serve`', (program) => {
   })
 
   test('belongs to one broker: a second one exits with 1 and touches nothing', async () => {
-    const broker = await startBroker(options())
+    const broker = await start()
     const before = contents()
     const second = await serve({ FJMCP_BROKER_LISTEN: `127.0.0.1:${freePort()}` })
     expect(second.code).toBe(1)
@@ -69,7 +85,7 @@ eachProgram('the store of `serve`', (program) => {
     expect((await fetch(`${broker.url}/healthz`)).status).toBe(200)
     expect(await broker.stop('SIGKILL')).toBe(137)
     // The lock goes with its holder, however that ends.
-    expect(await (await startBroker(options())).stop()).toBe(0)
+    expect(await (await start()).stop()).toBe(0)
   })
 
   test('without its key is an error, and no new key is made', async () => {
