@@ -137,7 +137,8 @@ int main(int argc, char **argv) {
   while (busy > 0) {
     struct epoll_event events[MOST_CONNECTIONS];
     int ready = epoll_wait(epoll, events, MOST_CONNECTIONS, WAIT_MS);
-    if (ready <= 0) die("the server is silent");
+    // A stream is kept alive by comments, answer or none.
+    if (ready <= 0 || now() > end + WAIT_MS * 1000000ull) die("a call was not answered");
     for (int i = 0; i < ready; i++) {
       struct connection *c = events[i].data.ptr;
       if (!take(c)) continue;
