@@ -27,6 +27,8 @@ export function covers(held: readonly string[], needed: readonly string[]): bool
 /** The needed scopes that the held ones neither are nor imply. */
 export function missingScopes(held: readonly string[], needed: readonly string[]): string[] {
   if (held.includes('all')) return []
-  const reach = new Set(impliedScopes(held))
-  return needed.filter((scope) => !reach.has(scope))
+  return needed.filter((scope) => !held.includes(scope) && !isImplied(scope, held))
 }
+
+const isImplied = (scope: string, held: readonly string[]): boolean =>
+  scope.startsWith('read:') && held.includes(scope.replace('read:', 'write:'))

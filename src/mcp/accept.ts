@@ -12,6 +12,8 @@ function rank(range: string, type: string): number {
  */
 export function accepts(header: string | undefined, type: string): boolean {
   if (header === undefined) return true
+  // Without parameters nothing is excluded: what every client sends needs no closer look.
+  if (!header.includes(';') && header.split(', ').includes(type)) return true
   let best = { rank: -1, quality: 0 }
   for (const part of header.split(',')) {
     const [range = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase())
@@ -26,4 +28,5 @@ export function accepts(header: string | undefined, type: string): boolean {
 
 /** Whether a Content-Type is `application/json`, with whatever parameters. */
 export const isJson = (header: string | undefined): boolean =>
+  header === 'application/json' ||
   header?.split(';')[0]?.trim().toLowerCase() === 'application/json'

@@ -193,7 +193,7 @@ export function createBridge(options: BridgeOptions): Bridge {
         sink.end(errorText(request.idText, RPC.methodNotFound, 'Method not found'))
         return NEVER_SENT
       }
-      if (calls.unanswered.length >= MAX_UNANSWERED) {
+      if (calls.size >= MAX_UNANSWERED) {
         const reason = { reason: 'unavailable' }
         sink.end(errorText(request.idText, RPC.internalError, 'Too many calls are open', reason))
         return NEVER_SENT

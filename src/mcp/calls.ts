@@ -63,6 +63,8 @@ export interface Calls {
   named(requestId: unknown): Call[]
   /** All calls, also those whose caller has given up. */
   readonly unanswered: readonly Call[]
+  /** How many those are. */
+  readonly size: number
   /** Calls that the child has left unanswered past their deadline. */
   readonly late: number
 }
@@ -71,10 +73,18 @@ export interface Calls {
 export function createCalls(clock: Clock, timeoutMs: number, expired: (call: Call) => void): Calls {
   const entries = new Map<number, Entry>()
   let lastId = 0
+  let late = 0
 
   const expire = (entry: Entry): void => {
+    if (!entry.late) late++
     entry.late = true
     expired(entry)
+  }
+
+  const forget = (entry: Entry): void => {
+    entries.delete(entry.childId)
+    entry.cancelTimer()
+    if (entry.late) late--
   }
 
   const answerWithError = (entry: Entry, reason: string, text: string): void => {
@@ -105,8 +115,7 @@ export function createCalls(clock: Clock, timeoutMs: number, expired: (call: Cal
     close(call) {
       const entry = entries.get(call.childId)
       if (entry === undefined) return undefined
-      entries.delete(call.childId)
-      entry.cancelTimer()
+      forget(entry)
       const { sink } = entry
       entry.sink = undefined
       return sink
@@ -124,11 +133,8 @@ export function createCalls(clock: Clock, timeoutMs: number, expired: (call: Cal
     },
     fail(reason, text) {
       const all = [...entries.values()]
-      entries.clear()
-      for (const entry of all) {
-        entry.cancelTimer()
-        answerWithError(entry, reason, text)
-      }
+      for (const entry of all) forget(entry)
+      for (const entry of all) answerWithError(entry, reason, text)
     },
     waiting,
     named(requestId) {
@@ -138,8 +144,11 @@ export function createCalls(clock: Clock, timeoutMs: number, expired: (call: Cal
     get unanswered() {
       return [...entries.values()]
     },
+    get size() {
+      return entries.size
+    },
     get late() {
-      return [...entries.values()].filter((entry) => entry.late).length
+      return late
     },
   }
 }

@@ -31,6 +31,9 @@ const MAX_BATCH = 64
 /** Members of a message, of its `params` and of its `_meta`. */
 const MAX_MEMBERS = 1024
 
+/** Strict, and without mercy for a byte order mark. It keeps nothing from one text to the next. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 type Refusal = (message: string) => { ok: false; error: ParseFailure }
 
 /**
@@ -65,7 +68,7 @@ export function parseBody(
 /** UTF-8 and JSON, strictly: no byte order mark, no malformed sequence, no structure without end. */
 function decode(body: Uint8Array): { text: string; value: unknown } | undefined {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)
+    const text = UTF8.decode(body)
     return exceeds(text, LIMITS) ? undefined : { text, value: parseExact(text) }
   } catch {
     return undefined
