@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test'
+import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { send, toolText } from '../e2e/wire.ts'
 import { openWorld, type World } from '../e2e/world.ts'
 import { FROM_SOURCE } from '../fixtures/broker.ts'
@@ -37,6 +37,10 @@ const DISCOVER_HEADERS = {
 
 /** What clients look for in a 404, to the letter. */
 const NOT_FOUND = '{"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"'
+
+/** Longest time that one of these tests may take, in ms. */
+const TEST_MS = 60_000
+setDefaultTimeout(TEST_MS)
 
 let world: World
 let claude: Played
@@ -156,7 +160,7 @@ test('initializes before every call and ends none of its sessions, and is never 
   )
   expect(several).toEqual(Array(6).fill('alice'))
   expect(loginOf(await claude.call(sessions[0] ?? '', 1, 'get_my_user_info'))).toBe('alice')
-}, 60_000)
+})
 
 test('refreshes from two addresses at once without a resource, and neither loses its session', async () => {
   await claude.login()

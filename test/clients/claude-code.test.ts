@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test'
+import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { openWorld, type World } from '../e2e/world.ts'
 import { FROM_SOURCE } from '../fixtures/broker.ts'
 import { loginOf, type Played, play, type Shape } from './raw.ts'
@@ -16,6 +16,10 @@ const CODE: Shape = {
   headers: { 'User-Agent': 'claude-code/2.1.0 (cli)' },
   protocolVersion: '2025-06-18',
 }
+
+/** Longest time that one of these tests may take, in ms. */
+const TEST_MS = 60_000
+setDefaultTimeout(TEST_MS)
 
 let world: World
 let code: Played

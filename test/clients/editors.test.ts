@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { openWorld, type World } from '../e2e/world.ts'
 import { FROM_SOURCE } from '../fixtures/broker.ts'
 import { createBrowser } from '../fixtures/browser.ts'
@@ -45,6 +45,10 @@ const CURSOR: Shape = {
   redirectUri: 'cursor://anysphere.cursor-mcp/oauth/callback',
   protocolVersion: '2025-06-18',
 }
+
+/** Longest time that one of these tests may take, in ms. */
+const TEST_MS = 60_000
+setDefaultTimeout(TEST_MS)
 
 let world: World
 beforeAll(async () => {

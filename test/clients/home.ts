@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBrowser, loginAtForgejo } from '../fixtures/browser.ts'
-import { until } from '../fixtures/until.ts'
 
 const AUTHORIZE = /http:\/\/\S+\/oauth\/authorize\?\S+/g
 
@@ -67,11 +66,6 @@ export function openHome(user: string) {
           return await child.exited
         },
       }
-    },
-
-    /** Waits until a client was sent back to and the person is done. */
-    async settled(count: number): Promise<void> {
-      await until(`${count} visits`, () => visited.length >= count)
     },
 
     close: () => rmSync(folder, { recursive: true, force: true }),

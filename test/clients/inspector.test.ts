@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { freePort } from '../fixtures/broker.ts'
 import { eachProgram } from '../fixtures/programs.ts'
 import { type Front, openFront, sessionsUsed } from './front.ts'
@@ -7,6 +7,7 @@ import { withClient } from './install.ts'
 
 /** Longest time that one of these tests may take, in ms. */
 const TEST_MS = 60_000
+setDefaultTimeout(TEST_MS)
 
 const LAUNCHER = '@modelcontextprotocol/inspector/clients/launcher/build/index.js'
 const WHOAMI = ['--method', 'tools/call', '--tool-name', 'get_my_user_info']
@@ -50,29 +51,21 @@ await withClient(LAUNCHER, (program) => {
     const loginIn = ({ content }: Content): string =>
       JSON.parse(content[0]?.text ?? '{}').Result?.login
 
-    test(
-      'comes from nothing to a tool result, and comes back without a login',
-      async () => {
-        expect(loginIn(await inspect<Content>(...WHOAMI))).toBe('bob')
-        expect(home.visited.map(({ pathname }) => pathname)).toEqual(['/oauth/authorize'])
-        expect(home.visited[0]?.searchParams.get('redirect_uri')).toBe(callback)
-        expect(home.visited[0]?.searchParams.get('resource')).toBe(front.mcpUrl)
-        expect(sessionsUsed(front)).toHaveLength(1)
+    test('comes from nothing to a tool result, and comes back without a login', async () => {
+      expect(loginIn(await inspect<Content>(...WHOAMI))).toBe('bob')
+      expect(home.visited.map(({ pathname }) => pathname)).toEqual(['/oauth/authorize'])
+      expect(home.visited[0]?.searchParams.get('redirect_uri')).toBe(callback)
+      expect(home.visited[0]?.searchParams.get('resource')).toBe(front.mcpUrl)
+      expect(sessionsUsed(front)).toHaveLength(1)
 
-        const { tools } = await inspect<{ tools: unknown[] }>('--method', 'tools/list')
-        expect(tools.length).toBeGreaterThan(100)
-        expect(home.visited).toHaveLength(1)
-        expect(sessionsUsed(front)).toHaveLength(2)
-      },
-      TEST_MS,
-    )
+      const { tools } = await inspect<{ tools: unknown[] }>('--method', 'tools/list')
+      expect(tools.length).toBeGreaterThan(100)
+      expect(home.visited).toHaveLength(1)
+      expect(sessionsUsed(front)).toHaveLength(2)
+    })
 
-    test(
-      'finds what the broker speaks when it is told to try the newest first',
-      async () => {
-        expect(loginIn(await inspect<Content>(...WHOAMI, '--protocol-era', 'auto'))).toBe('bob')
-      },
-      TEST_MS,
-    )
+    test('finds what the broker speaks when it is told to try the newest first', async () => {
+      expect(loginIn(await inspect<Content>(...WHOAMI, '--protocol-era', 'auto'))).toBe('bob')
+    })
   })
 })

@@ -96,7 +96,6 @@ export async function runServerSuite(
   revision: Revision,
   { only, env = {}, createFilter }: ServerRunOptions = {},
 ): Promise<ServerRun> {
-  const folder = mkdtempSync(join(tmpdir(), 'conformance-'))
   await using world = await openWorld({
     program: FROM_SOURCE,
     binary: await conformanceBinary(),
@@ -108,6 +107,7 @@ export async function runServerSuite(
     () => client.tokens.access_token,
     createFilter,
   )
+  const folder = mkdtempSync(join(tmpdir(), 'conformance-'))
   try {
     const output = await runSuite([
       'server',
