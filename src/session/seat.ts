@@ -60,6 +60,13 @@ export class Seat {
     return 'child' in this.#state ? this.#state.child : undefined
   }
 
+  /** The child that can be called without waiting for anything; undefined when there is none. */
+  get #fit(): LiveChild | undefined {
+    if (this.#state.phase !== 'awake') return undefined
+    const { child } = this.#state
+    return child.doubted || isUnfit(child) || child.over !== undefined ? undefined : child
+  }
+
   /** Every child that serves calls: the current one and those that finish theirs. */
   get children(): LiveChild[] {
     return [...(this.current ? [this.current] : []), ...this.#retired]
@@ -86,6 +93,8 @@ export class Seat {
 
   /** Calls `work` with a child that is ready, waking one if need be; the child cannot be put to sleep in between. */
   async use<T>(work: (child: LiveChild) => T): Promise<Result<T, Refusal>> {
+    const fit = this.#fit
+    if (fit) return ok(work(fit))
     this.#waiting++
     try {
       for (let tries = 0; tries < MAX_TRIES; tries++) {

@@ -59,6 +59,7 @@ export class LiveSession implements Session {
   readonly nextAsk: () => number
   readonly #streams: SessionStreams
   readonly #seats = new Map<string, Seat>()
+  readonly #keys = new WeakMap<readonly string[], string>()
   readonly #log: Log
   #ended = false
   #dropped = false
@@ -118,7 +119,7 @@ export class LiveSession implements Session {
       Object.assign(row, told)
       this.deps.store.sessions.remember(row.idHash, told)
     })
-    return this.#seat(caller.scopes).use((child) => child.call(message, watched))
+    return await this.#seat(caller.scopes).use((child) => child.call(message, watched))
   }
 
   async notify(caller: Caller, message: RpcNotification): Promise<Result<void, Refusal>> {
@@ -189,7 +190,8 @@ export class LiveSession implements Session {
   }
 
   #seat(scopes: readonly string[]): Seat {
-    const key = scopeKey(scopes)
+    const key = this.#keys.get(scopes) ?? scopeKey(scopes)
+    this.#keys.set(scopes, key)
     const known = this.#seats.get(key)
     if (known) return known
     const seat = createSeat(this, scopes, this.deps, this.#log)
