@@ -14,13 +14,28 @@ export const auditCommand = defineCommand({
       valueHint: 'duration',
       description: 'no older than this, such as 24h',
     },
-    event: { type: 'string', valueHint: 'name', description: 'only this event' },
+    until: {
+      type: 'string',
+      valueHint: 'duration',
+      description: 'no younger than this',
+    },
+    event: {
+      type: 'string',
+      valueHint: 'name',
+      description: 'only this event, or this kind: session.ended, session',
+    },
     account: {
       type: 'string',
       valueHint: 'account',
       description: 'only this login, sub:ID or account id',
     },
     client: { type: 'string', valueHint: 'id', description: 'only this client_id' },
+    family: { type: 'string', valueHint: 'id', description: 'only this login' },
+    session: {
+      type: 'string',
+      valueHint: 'hash',
+      description: 'only the session whose hash begins so',
+    },
     limit: { type: 'string', valueHint: 'number', description: 'at most so many [100]' },
     ...jsonArg,
     ...storeArgs,
@@ -31,8 +46,11 @@ export const auditCommand = defineCommand({
     return withStore(args, ({ store, now }) => {
       const filter: AuditFilter = { limit }
       if (sinceMs !== undefined) filter.since = now - sinceMs
+      if (args.until !== undefined) filter.until = now - read('until', args.until, parseDuration)
       if (args.event !== undefined) filter.event = args.event
       if (args.client !== undefined) filter.clientId = args.client
+      if (args.family !== undefined) filter.familyId = args.family
+      if (args.session !== undefined) filter.session = args.session.toLowerCase()
       if (args.account !== undefined) {
         const account = store.admin.findAccount(args.account)
         if (!account)

@@ -46,7 +46,7 @@ export interface HttpDeps {
   /** What a caller's scopes allow; what they do not never reaches a child. */
   permissions: Permissions
   stepUps: Pick<StepUps, 'refused'>
-  registry: Pick<Registry, 'initialize' | 'find' | 'end'>
+  registry: Pick<Registry, 'initialize' | 'find' | 'end' | 'modern'>
   probes: Probes
   build: { version: string; revision: string; date: string }
 }

@@ -41,7 +41,11 @@ export const tooLarge = (): Response =>
 
 /** What a request that goes no further is answered with. */
 export const rejected = (rejection: Rejection): Response =>
-  jsonReply(rejection.status, rejectionText(rejection))
+  jsonReply(
+    rejection.status,
+    rejectionText(rejection),
+    rejection.status === 405 ? { Allow: 'POST' } : {},
+  )
 
 /** An event stream; `headers` are the session's. */
 export const streamReply = (
@@ -51,6 +55,9 @@ export const streamReply = (
 
 /** 204: there is nothing more to come on the stream that was asked for; SDKs stop asking. */
 export const nothingMore = (): Response => new Response(null, { status: 204 })
+
+/** For a client that went away before there was anything to tell it. */
+export const noReply = (): Response => new Response(null, { status: CLIENT_GONE })
 
 /** What an exchange came to; `headers` are the session's. */
 export function exchangeReply(
@@ -63,7 +70,7 @@ export function exchangeReply(
     case 'stream':
       return streamReply(reply.body, headers)
     case 'gone':
-      return new Response(null, { status: CLIENT_GONE })
+      return noReply()
   }
 }
 
@@ -95,8 +102,12 @@ export function refused(refusal: Refusal, policy: Policy, idText: string | undef
     case 'start-failed':
     case 'later':
     case 'operator': {
-      const seconds = Math.min(60, Math.max(1, Math.ceil((refusal.retryAfterMs ?? 5_000) / 1_000)))
-      return jsonReply(503, refusalText(refusal, idText), { 'Retry-After': String(seconds) })
+      return jsonReply(503, refusalText(refusal, idText), retryAfter(refusal.retryAfterMs))
     }
   }
 }
+
+/** When to come again, in whole seconds. */
+export const retryAfter = (ms = 5_000): Record<string, string> => ({
+  'Retry-After': String(Math.min(60, Math.max(1, Math.ceil(ms / 1_000)))),
+})

@@ -27,6 +27,7 @@ import {
   tooLarge,
 } from './mcp-reply.ts'
 import { denied, deniedReply } from './mcp-scope.ts'
+import { modern } from './modern.ts'
 import { readBody } from './request.ts'
 
 /** Most that a child may say before it answers `initialize`, in messages; more is dropped. */
@@ -91,6 +92,7 @@ async function post(request: Request, headers: InboundHeaders, caller: Caller, d
   if (!parsed.ok) return rejected(parseRejection(parsed.error))
   const route = routePost(headers, parsed.value)
   if (!route.ok) return rejected(route.error)
+  if (route.value.kind === 'modern') return await modern(request, route.value.message, caller, deps)
   if (route.value.kind === 'initialize') return await initialize(route.value.request, caller, deps)
 
   const { sessionId, messages, batch } = route.value

@@ -77,7 +77,7 @@ function areaFields({ area, most, level }: AreaChoice): Html {
     ([value, label]) =>
       html`<label><input type="radio" name="area.${area}" value="${value}"${checked(value === level)}><span>${label}</span></label>`,
   )}</div>
-<p class="what if-read">${words.read}</p>${most === 'write' && html`<p class="what if-write">${words.write}</p>`}
+<p class="what if-none">It gets nothing of this.</p><p class="what if-read">${words.read}</p>${most === 'write' && html`<p class="what if-write">${words.write}</p>`}
 </fieldset>
 `
 }

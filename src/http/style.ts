@@ -66,6 +66,7 @@ input[type="radio"] { flex: none; width: 1.15rem; height: 1.15rem; margin: .2rem
 .area { border-top: 1px solid var(--line); padding: .7rem 0 .5rem; }
 .area legend { float: left; width: 100%; margin-bottom: .35rem; }
 .area .what { margin: .35rem 0 0; }
+.area .if-none { display: none; }
 .levels { clear: both; display: flex; flex-wrap: wrap; gap: .4rem; }
 .levels label {
   display: inline-flex; align-items: center; gap: .4rem; min-height: 2.75rem; padding: .3rem .9rem .3rem .7rem;
@@ -75,10 +76,10 @@ input[type="radio"] { flex: none; width: 1.15rem; height: 1.15rem; margin: .2rem
 @supports selector(:has(*)) {
   .choice:has(> .pick input:checked) { border-color: var(--accent); background: var(--pick); }
   .choice:not(:has(> .pick input:checked)) > .reveal { display: none; }
-  .levels label:has(:checked) { border-color: var(--accent); font-weight: 600; }
-  .area:has([value="read"]:checked) .if-write, .area:has([value="write"]:checked) .if-read { display: none; }
-  .area:has([value="none"]:checked) .what { opacity: 0; height: 1.55em; overflow: hidden; }
-  .area:has([value="none"]:checked) .if-read + .if-write { display: none; }
+  .levels label:has(:checked) { border-color: var(--accent); box-shadow: inset 0 0 0 1px var(--accent); }
+  .area .if-read, .area .if-write { display: none; }
+  .area:has([value="none"]:checked) .if-none, .area:has([value="read"]:checked) .if-read,
+  .area:has([value="write"]:checked) .if-write { display: block; }
 }
 .card.wide { max-width: 46rem; }
 .who { display: flex; flex-wrap: wrap; align-items: center; gap: .2rem 1rem; }
@@ -97,7 +98,7 @@ details { border-top: 1px solid var(--line); }
 details.last { margin-top: 1.6rem; }
 summary { padding: .7rem 0; min-height: 2.75rem; font-weight: 600; cursor: pointer; }
 details > form, details > ol { margin: 0 0 1rem; }
-.timeline { padding: 0; list-style: none; max-height: 30rem; overflow-y: auto; }
+.timeline { padding: 0; list-style: none; }
 .timeline > li { padding: .5rem 0 .5rem .9rem; border-left: 3px solid var(--line); }
 .timeline > li.failure { border-left-color: var(--warn-line); }
 .timeline ul { margin: 0; padding: 0; list-style: none; }

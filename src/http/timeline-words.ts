@@ -12,6 +12,10 @@ export function shortScopes(text: string): string {
   return shown.join(', ')
 }
 
+/** A reason with the scopes it names in words. */
+export const inWords = (reason: string): string =>
+  reason.replace(/\b(?:read|write):[a-z]+(?: (?:read|write):[a-z]+)*/g, shortScopes)
+
 const times = (count: number): string => (count === 1 ? '' : ` ${count} times`)
 
 /** What each event means to the person whose connection it is; `reason` is the audit's own word. */
@@ -34,7 +38,7 @@ const WORDS: Readonly<Record<string, (reason: string) => string>> = {
   'session.wake-failed': (reason) => `A session could not be woken: ${reason}`,
   'session.foreign': () => 'It asked for a session of somebody else and got nothing',
   'child.start-failed': (reason) => `Its work could not be started: ${reason}`,
-  'scope.refused': (reason) => `It was refused: ${reason}`,
+  'scope.refused': (reason) => `It was refused: ${inWords(reason)}`,
   'vault.renewed': () => 'Your access to Forgejo was renewed',
   'vault.healed': () => 'Access to Forgejo works again',
   'vault.died': (reason) => `Forgejo ended the broker’s access: ${reason}`,

@@ -1,6 +1,7 @@
 import type { Connection, ConnectionsView } from '../oauth/connections.ts'
 import type { Credential } from '../oauth/credential.ts'
 import type { Failure } from '../oauth/timeline.ts'
+import { inWords } from './timeline-words.ts'
 
 /** What is wrong, and what to do about it, each in a sentence or two. */
 export interface Trouble {
@@ -52,18 +53,21 @@ const DEAD: Record<Extract<Credential, { kind: 'dead' }>['reason'], string> = {
 }
 
 /** What went wrong last with one connection; undefined when all is well. */
-export function connectionTrouble({ logins, failure }: Connection): Trouble | undefined {
+export function connectionTrouble(connection: Connection): Trouble | undefined {
+  const { logins, failure } = connection
   if (logins === 0)
-    return {
-      title: 'It is signed out',
-      text:
-        failure && !failure.over ? sentence(failure).text : 'Its last login has ended or run out.',
-      advice: RECONNECT,
-    }
+    return { title: 'It is signed out', text: signedOut(connection), advice: RECONNECT }
   if (!failure) return undefined
   const told = sentence(failure)
   if (!failure.over) return told
   return { ...told, advice: 'It has worked again since, so there is nothing to do.', over: true }
+}
+
+/** Why a connection has no login any more. */
+function signedOut({ failure, ended }: Connection): string {
+  if (failure && !failure.over && failure.event !== 'scope.refused') return sentence(failure).text
+  if (ended === undefined) return 'It was not used for so long that its last login ran out.'
+  return ended === 'revoked by the client' ? 'It signed itself out.' : `Its login ended: ${ended}.`
 }
 
 /** A failure in words. */
@@ -80,7 +84,7 @@ function sentence({ event, reason }: Failure): Trouble {
     case 'scope.refused':
       return {
         title: 'It wanted to do more than it may',
-        text: `It was refused: ${why}.`,
+        text: `It was refused: ${inWords(why)}.`,
         advice: 'If you want that, allow more below, or connect it again and choose more.',
       }
     case 'child.start-failed':

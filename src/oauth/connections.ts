@@ -5,10 +5,11 @@ import { covers, impliedScopes, missingScopes, plainScopes } from '../scopes.ts'
 import type { Store } from '../store/open.ts'
 import { type ChoiceProblem, chooseScopes, offerScopes, type ScopeChoice } from './choice.ts'
 import type { Credential } from './credential.ts'
-import { redirectHost } from './redirect-uri.ts'
+import { param } from './params.ts'
+import { redirectHost, redirectKind } from './redirect-uri.ts'
 import type { Revocation } from './revoke.ts'
 import { commonScopes } from './standing.ts'
-import { type Failure, lastFailure, type Moment, timeline } from './timeline.ts'
+import { type Failure, lastEnd, lastFailure, type Moment, timeline } from './timeline.ts'
 
 /** Connections that one page shows. */
 const MAX_CONNECTIONS = 100
@@ -38,6 +39,8 @@ export interface Connection {
   awake: number
   asleep: number
   failure: Failure | undefined
+  /** Why its last login ended, where one did not just run out. */
+  ended: string | undefined
   moments: readonly Moment[]
 }
 
@@ -92,6 +95,10 @@ const BY_USER = 'by the user, on the connections page'
 const given = (logins: readonly { scopes: string[]; live: boolean }[]): string[] =>
   plainScopes(logins.filter(({ live }) => live).flatMap(({ scopes }) => scopes))
 
+/** A place that a login ends at, as people know it. */
+const placeOf = (uri: string): string =>
+  redirectKind(uri) === 'private-scheme' ? `${redirectHost(uri)}:` : redirectHost(uri)
+
 const latest = (...times: (number | null | undefined)[]): number | undefined => {
   const known = times.filter((time) => typeof time === 'number')
   return known.length > 0 ? Math.max(...known) : undefined
@@ -129,7 +136,7 @@ export function createConnections(deps: ConnectionsDeps): Connections {
           id,
           clientName: name,
           ...(kind === 'document' && { clientUrl: clientId }),
-          places: [...new Set(grant.redirectUris.map(redirectHost))].slice(0, MAX_PLACES),
+          places: [...new Set(grant.redirectUris.map(placeOf))].slice(0, MAX_PLACES),
           connectedAt: grant.createdAt,
           lastUsedAt: latest(running?.lastUsedAt, ...own.map(({ lastUsedAt }) => lastUsedAt)),
           logins: own.filter(({ live }) => live).length,
@@ -137,6 +144,7 @@ export function createConnections(deps: ConnectionsDeps): Connections {
           awake,
           asleep: (running?.sessions ?? 0) - awake,
           failure: lastFailure(recent),
+          ended: lastEnd(story),
           moments: timeline(story, MAX_MOMENTS),
         }
       })
@@ -154,7 +162,7 @@ export function createConnections(deps: ConnectionsDeps): Connections {
       if (!grant) return err('gone')
       const most = given(loginsOf(accountId).get(grantId) ?? [])
       if (most.length === 0) return err('gone')
-      if (!form.has('access')) return err('unclear')
+      if (param(form, 'access') === undefined) return err('unclear')
       const chosen = chooseScopes(most, form)
       if (!chosen.ok) return chosen
       const before = commonScopes(most, grant.scopes)

@@ -1,6 +1,7 @@
 import { type Clock, HOUR_MS, MINUTE_MS } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { hashToken, hmac, randomToken, sameSecret } from '../crypto.ts'
+import { createOnce } from '../once.ts'
 import type { Store } from '../store/open.ts'
 import { isAllowed } from './allowed.ts'
 
@@ -42,6 +43,7 @@ export function createPageSessions(deps: {
   config: Pick<Config, 'allowedUsers'>
 }): PageSessions {
   const { store, clock, config } = deps
+  const once = createOnce(clock, HOUR_MS)
   return {
     open(accountId) {
       const cookie = randomToken()
@@ -62,7 +64,14 @@ export function createPageSessions(deps: {
       return { accountId, login, formToken: hmac(cookie, 'fjmcp-broker form of the connections') }
     },
 
-    isOwn: (visitor, formToken) => sameSecret(visitor.formToken, formToken ?? ''),
+    isOwn(visitor, formToken) {
+      if (sameSecret(visitor.formToken, formToken ?? '')) return true
+      const { accountId } = visitor
+      const reason = 'a form did not come from a page that this browser was shown'
+      if (once.first(accountId))
+        store.audit.add(clock.now(), { event: 'page.refused', accountId, reason })
+      return false
+    },
 
     close(cookie) {
       const row = store.pages.find(hashToken(cookie))

@@ -102,3 +102,10 @@ export function lastFailure(rows: readonly AuditRow[]): Failure | undefined {
   const over = rows.slice(0, at).some(({ event }) => WORKS.has(event) || event === 'vault.healed')
   return { event: row.event, reason: row.reason, at: row.at, over }
 }
+
+/** Events that end a login of a client, or all of them. */
+const ENDS = new Set(['family.revoked', 'account.ended'])
+
+/** Why a client's last login ended, among a connection's audit rows, newest first; undefined when none was ended. */
+export const lastEnd = (rows: readonly AuditRow[]): string | undefined =>
+  rows.find(({ event }) => ENDS.has(event))?.reason ?? undefined

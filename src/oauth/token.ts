@@ -1,9 +1,12 @@
+import { HOUR_MS } from '../clock.ts'
+import { hashToken } from '../crypto.ts'
 import { OAuthError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { createOnce } from '../once.ts'
 import type { Store } from '../store/open.ts'
 import type { TokenResponse } from './mint.ts'
-import { checkRepeated, requiredParam } from './params.ts'
+import { checkRepeated, param, requiredParam } from './params.ts'
 import { revokeToken } from './revoke.ts'
 import { codeGrant } from './token-code.ts'
 import type { GrantType, TokenDeps } from './token-grant.ts'
@@ -20,13 +23,34 @@ const GRANT_TYPES: readonly GrantType[] = [codeGrant, refreshGrant]
 
 /** The token and the revocation endpoint. */
 export function createTokens(deps: TokenDeps & { log: Log; metrics: Metrics }): Tokens {
-  const { store, policy, metrics, log } = deps
+  const { store, policy, metrics, log, clock } = deps
+  const once = createOnce(clock, HOUR_MS)
+
+  /** A client that is turned away although its login goes on finds that in its history, once an hour. */
+  const exchangeNoted = (grant: GrantType, form: URLSearchParams, clientId: string) => {
+    try {
+      return grant.exchange(deps, form, clientId)
+    } catch (error) {
+      const reason = error instanceof OAuthError ? error.options.detail : undefined
+      const row =
+        store.tokens.findRefresh(hashToken(param(form, 'refresh_token') ?? '')) ??
+        store.tokens.findCode(hashToken(param(form, 'code') ?? ''))
+      if (reason !== undefined && row?.familyRevokedAt === null) {
+        const { accountId, familyId } = row
+        const about = { accountId, clientId: row.clientId, familyId, reason }
+        if (once.first(`${familyId} ${reason}`))
+          store.audit.add(clock.now(), { event: 'token.refused', ...about })
+      }
+      throw error
+    }
+  }
+
   return {
     async exchange(form) {
       checkRepeated(form)
       const grant = checkGrantType(form, policy.grantTypes)
       const clientId = checkClient(store, form)
-      const answer = grant.exchange(deps, declared(form, grant.parameters), clientId)
+      const answer = exchangeNoted(grant, declared(form, grant.parameters), clientId)
       metrics.tokens.inc({ grant_type: grant.name })
       log.debug('tokens issued', { client_id: clientId, grant_type: grant.name })
       return answer

@@ -124,7 +124,12 @@ export function createVaultState(deps: {
         ...endsOf(pair),
       })
       if (!held) return 'first'
-      if (held.content.kind === 'pair') return 'renewed'
+      if (held.content.kind === 'pair') {
+        // A login is told as what it is; a renewal is told here.
+        if (typeof origin === 'object')
+          store.audit.add(clock.now(), { event: 'vault.renewed', accountId })
+        return 'renewed'
+      }
       store.audit.add(clock.now(), { event: 'vault.healed', accountId })
       return 'healed'
     },

@@ -1,6 +1,7 @@
-import { type Clock, MINUTE_MS } from '../clock.ts'
+import { type Clock, HOUR_MS, MINUTE_MS } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { hashToken, type TokenHash } from '../crypto.ts'
+import { createOnce } from '../once.ts'
 import { err, ok, type Result } from '../result.ts'
 import type { Caller } from '../store/families.ts'
 import type { Store } from '../store/open.ts'
@@ -37,6 +38,7 @@ export interface VerifierDeps {
 /** Judges bearer tokens: one query each, and a write only for a token's first use and a stale last use. */
 export function createVerifier(deps: VerifierDeps): Verifier {
   const { store, clock, config, rememberMs = 0 } = deps
+  const once = createOnce(clock, HOUR_MS)
   const remembered = new Map<TokenHash, { caller: Caller; until: number }>()
 
   function judge(tokenHash: TokenHash, now: number): Result<Caller, TokenProblem> {
@@ -45,6 +47,11 @@ export function createVerifier(deps: VerifierDeps): Verifier {
     // Even an expired token proves that the answer it came in has arrived: the refresh token before it is spent.
     if (row.presentedAt === null) store.tokens.markAccess(now, row.tokenHash)
     const problem = standingProblem(row, config.allowedUsers)
+    if (problem === 'not-allowed' && once.first(row.familyId)) {
+      const { accountId, clientId, familyId } = row
+      const reason = 'the operator does not let this user in'
+      store.audit.add(now, { event: 'token.refused', accountId, clientId, familyId, reason })
+    }
     if (problem) return err(problem)
     if (row.expiresAt <= now) return err('expired')
     if (row.lastUsedAt === null || row.lastUsedAt <= now - LAST_USE_MS)

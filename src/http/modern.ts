@@ -1,0 +1,101 @@
+import { checkModern, type ModernHeaders } from '../mcp/modern/check.ts'
+import { openModernExchange } from '../mcp/modern/exchange.ts'
+import { LIST_MEMBERS, type Outcome } from '../mcp/modern/outcome.ts'
+import { errorText, type RpcNotification, type RpcRequest, rpcRequest } from '../mcp/rpc.ts'
+import type { Caller, HttpDeps } from './deps.ts'
+import { accepted, jsonReply, noReply, refused, retryAfter, streamReply } from './mcp-reply.ts'
+import { denied, deniedReply } from './mcp-scope.ts'
+
+const PARAM_PREFIX = 'mcp-param-'
+
+/** Answers a message of a client of 2026-07-28: everything that it is about is in it. */
+export async function modern(
+  http: Request,
+  message: RpcRequest | RpcNotification,
+  caller: Caller,
+  deps: HttpDeps,
+): Promise<Response> {
+  // A client says that it has cancelled by closing the response; it may say so besides.
+  if (message.kind === 'notification') return accepted()
+  const call = checkModern(message, headersOf(http))
+  if (!call.ok) {
+    const { status, code, message: text, data } = call.error
+    return jsonReply(status, errorText(message.idText, code, text, data))
+  }
+  const refusal = denied(deps, caller, undefined, message, false)
+  if (refusal) return deniedReply(deps, refusal)
+
+  let taken: { cancel(reason: string): void } | undefined
+  let gone = false
+  const exchange = openModernExchange({
+    clock: deps.clock,
+    familyId: caller.familyId,
+    gone() {
+      gone = true
+      taken?.cancel('The client closed the response')
+    },
+  })
+  http.signal.addEventListener('abort', () => exchange.disconnect(), { once: true })
+  if (http.signal.aborted) exchange.disconnect()
+  const came = await deps.registry.modern.request({
+    caller,
+    call: call.value,
+    sink: exchange,
+    shown: (text) => shownTo(caller, message, text, deps),
+    mayRead: (uri) => !deps.permissions.denial(reading(uri), caller.scopes),
+  })
+  if (!came.ok) {
+    const { kind, reason } = came.error
+    // There is no session to be found: a child was given up while the request waited for it.
+    const error = kind === 'not-found' ? { kind: 'later' as const, reason } : came.error
+    return refused(error, deps.policy, message.idText)
+  }
+  taken = came.value
+  if (gone) taken.cancel('The client closed the response')
+  const reply = await exchange.respond()
+  switch (reply.kind) {
+    case 'gone':
+      return noReply()
+    case 'json':
+      return outcomeReply(reply.outcome)
+    case 'stream':
+      return streamReply(reply.body)
+  }
+}
+
+function headersOf({ headers }: Request): ModernHeaders {
+  const get = (name: string) => headers.get(name) ?? undefined
+  const params = new Map<string, string>()
+  for (const [name, value] of headers)
+    if (name.startsWith(PARAM_PREFIX)) params.set(name.slice(PARAM_PREFIX.length), value)
+  return {
+    protocolVersion: get('mcp-protocol-version'),
+    method: get('mcp-method'),
+    name: get('mcp-name'),
+    params,
+  }
+}
+
+const reading = (uri: string): RpcRequest => rpcRequest('resources/subscribe', { uri })
+
+/** A listing as the caller may see it. */
+function shownTo(
+  caller: Caller,
+  request: RpcRequest,
+  text: string,
+  { permissions }: Pick<HttpDeps, 'permissions'>,
+): string {
+  if (!(request.method in LIST_MEMBERS)) return text
+  let shown = text
+  const sink = {
+    message() {},
+    end(edited: string) {
+      shown = edited
+    },
+  }
+  permissions.shown(request, caller.scopes, sink).end(text)
+  return shown
+}
+
+const outcomeReply = ({ status, text, retryAfterMs }: Outcome): Response =>
+  jsonReply(status, text, retryAfterMs === undefined ? {} : retryAfter(retryAfterMs))
