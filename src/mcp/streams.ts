@@ -138,6 +138,13 @@ export function createSessionStreams(options: StreamsOptions): SessionStreams {
       .filter(listens)
       .sort((a, b) => b.arrived - a.arrived)
 
+  const newest = (fits: (stream: EventStream) => boolean): EventStream | undefined => {
+    let found: EventStream | undefined
+    for (const stream of log.all())
+      if (listens(stream) && fits(stream) && stream.arrived > (found?.arrived ?? 0)) found = stream
+    return found
+  }
+
   const emitOn = (stream: EventStream | undefined, text: string): boolean => {
     if (stream) log.emit(stream, text)
     return stream !== undefined
@@ -186,8 +193,12 @@ export function createSessionStreams(options: StreamsOptions): SessionStreams {
       return reader
     },
 
-    tell: (text) => emitOn(listeners().find(isRead), text),
-    keep: (text) => emitOn(listeners()[0], text),
+    tell: (text) => emitOn(newest(isRead), text),
+    keep: (text) =>
+      emitOn(
+        newest(() => true),
+        text,
+      ),
 
     cut(holder) {
       for (const stream of log.all()) dropReaders(stream, holder)

@@ -46,10 +46,11 @@ export function openPlace({ real = false, config = {} }: PlaceOptions = {}) {
     }),
   })
   // After a restart there is another one.
-  const registry: Pick<Registry, 'initialize' | 'find' | 'end'> = {
+  const registry: Pick<Registry, 'initialize' | 'find' | 'end' | 'modern'> = {
     initialize: (...given) => world.registry.initialize(...given),
     find: (...given) => world.registry.find(...given),
     end: (...given) => world.registry.end(...given),
+    modern: { request: (turn) => world.registry.modern.request(turn) },
   }
   const kit = createHttpKit({
     config: { publicUrl: 'http://127.0.0.1', rateLimit: false, ...config },
