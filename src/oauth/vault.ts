@@ -13,7 +13,7 @@ import { createLane } from './vault-lane.ts'
 import { type LoginInput, logIn } from './vault-login.ts'
 import { createProbe } from './vault-probe.ts'
 import { createRefresher } from './vault-refresh.ts'
-import { credentialOf, isDue, laterOf, waitLeft } from './vault-rules.ts'
+import { credentialOf, isDue, laterOf, OPERATOR_MARK, waitLeft } from './vault-rules.ts'
 import { createVaultState, type VaultEvents } from './vault-state.ts'
 import { createStranded } from './vault-stranded.ts'
 
@@ -110,6 +110,8 @@ export function createVault(deps: VaultDeps): Vault {
     login: (input) => logIn({ ...deps, state, stranded, lane, alarm }, input),
 
     async recover() {
+      // Who restarts the broker may have mended what it was refused for.
+      store.vaults.retryNow(OPERATOR_MARK)
       const recovering = async () => {
         await stranded.adoptAll()
         await eachLimited(store.vaults.listUnsettled(), RECOVER_WIDTH, refresher.refresh)

@@ -120,6 +120,14 @@ export function vaultStore(db: Db) {
         .run()
     },
 
+    /** Lets vaults whose last failure begins with `mark` be tried again at once. */
+    retryNow(mark: string): void {
+      db.update(vaults)
+        .set({ retryAt: null })
+        .where(sql`substr(${vaults.lastFailure}, 1, ${mark.length}) = ${mark}`)
+        .run()
+    },
+
     /** Drops a pair that is no good any more; false when the generation is another by now, or dead already. */
     die(now: number, accountId: string, generation: number, reason: string): boolean {
       const died = db
