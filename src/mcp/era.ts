@@ -23,12 +23,19 @@ export const allowsBatches = (version: string): boolean => version === '2025-03-
 export const allowsPriming = (version: string): boolean => version >= '2025-11-25'
 
 /**
- * The era of one message: the body decides, a header is only a cross-check (2026-07-28 versioning).
- * `server/discover` exists in no legacy revision.
+ * The era of one message: what it claims in `_meta` decides (2026-07-28 versioning, "Compatibility Matrix"). Without a
+ * claim it is modern when its method exists in no legacy revision, or when the header names a modern one; only
+ * `initialize` may come with such a header and still open a session.
+ * @param headerVersion `MCP-Protocol-Version`
  */
-export function eraOf(message: ClientMessage): Era {
-  if (message.kind === 'response') return 'legacy'
-  if (message.method === 'server/discover') return 'modern'
+export function eraOf(message: ClientMessage, headerVersion?: string): Era {
+  const header = headerVersion !== undefined && isModernVersion(headerVersion)
+  if (message.kind === 'response') return header ? 'modern' : 'legacy'
   const meta = message.params?._meta
-  return typeof meta === 'object' && meta !== null && VERSION_CLAIM in meta ? 'modern' : 'legacy'
+  if (typeof meta === 'object' && meta !== null && VERSION_CLAIM in meta) return 'modern'
+  if (MODERN_ONLY.has(message.method)) return 'modern'
+  return header && message.method !== 'initialize' ? 'modern' : 'legacy'
 }
+
+/** Methods that no legacy revision has. */
+const MODERN_ONLY: ReadonlySet<string> = new Set(['server/discover', 'subscriptions/listen'])

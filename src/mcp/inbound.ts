@@ -3,7 +3,7 @@ import { err, ok, type Result } from '../result.ts'
 import { accepts, isJson } from './accept.ts'
 import { allowsBatches, eraOf, isLegacyVersion, isModernVersion } from './era.ts'
 import type { ParseFailure } from './parse.ts'
-import { type ClientMessage, errorText, type RpcRequest } from './rpc.ts'
+import { type ClientMessage, errorText, type RpcNotification, type RpcRequest } from './rpc.ts'
 
 /** The headers that decide how a request on /mcp is read; undefined when absent. */
 export interface InboundHeaders {
@@ -17,11 +17,12 @@ export interface InboundHeaders {
 
 /** A request that goes no further: an HTTP status and a JSON-RPC error. */
 export interface Rejection extends ParseFailure {
-  status: 400 | 404 | 406 | 415
+  status: 400 | 404 | 405 | 406 | 415
 }
 
 /** Where a request on /mcp goes. */
 export type Route =
+  | { kind: 'modern'; message: RpcRequest | RpcNotification }
   | { kind: 'initialize'; request: RpcRequest }
   | { kind: 'session'; sessionId: string; messages: ClientMessage[]; batch: boolean }
 
@@ -61,7 +62,8 @@ export function checkPostHeaders(headers: InboundHeaders): Result<void, Rejectio
 
 /**
  * Decides where the messages of a POST go. The first rule that applies counts:
- * 1. a stateless (modern) message is 404 -32601 with its id, which makes newer clients fall back to initialize;
+ * 1. a stateless (modern) message stands alone and needs no session; as an answer it is 400, because such clients
+ *    bring their answers along with their next request;
  * 2. an unknown `MCP-Protocol-Version` is 400; at initialize, where it is not needed, a modern one is fine as well;
  * 3. initialize stands alone and opens a session, whatever session id came with it;
  * 4. everything else needs a session id, 400.
@@ -72,12 +74,13 @@ export function routePost(
 ): Result<Route, Rejection> {
   const { messages, batch } = body
   const idText = soleId(messages)
-  const modern = messages.find((message) => eraOf(message) === 'modern')
+  const { protocolVersion } = headers
+  const modern = messages.find((message) => eraOf(message, protocolVersion) === 'modern')
   if (modern !== undefined && batch)
     return reject(400, 'Invalid Request: a modern message in a batch')
-  if (modern !== undefined) {
-    return reject(404, 'Method not found', { code: RPC.methodNotFound, idText })
-  }
+  if (modern?.kind === 'response')
+    return reject(400, 'Invalid Request: a response to a request that was never sent')
+  if (modern !== undefined) return ok({ kind: 'modern', message: modern })
   const opening = messages.find(isInitialize)
   const version = checkVersion(headers, { modernToo: opening !== undefined, idText })
   if (!version.ok) return version
@@ -89,12 +92,16 @@ export function routePost(
 }
 
 /**
- * Decides about a GET (406 unless event streams are taken) or a DELETE: the session id, or why not.
+ * Decides about a GET (406 unless event streams are taken) or a DELETE: the session id, or why not. Stateless
+ * clients have neither (405).
  */
 export function routeSession(
   method: 'GET' | 'DELETE',
   headers: InboundHeaders,
 ): Result<string, Rejection> {
+  const { protocolVersion } = headers
+  if (protocolVersion !== undefined && isModernVersion(protocolVersion))
+    return reject(405, 'Method Not Allowed: this revision has no sessions')
   if (method === 'GET' && !accepts(headers.accept, STREAM_TYPE)) {
     return reject(406, `Not Acceptable: the client must accept ${STREAM_TYPE}`)
   }

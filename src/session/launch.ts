@@ -2,34 +2,27 @@ import { SECOND_MS, TIMED_OUT, within } from '../clock.ts'
 import type { TokenHash } from '../crypto.ts'
 import { describe } from '../log.ts'
 import type { CallSink } from '../mcp/bridge.ts'
-import type { RpcRequest } from '../mcp/rpc.ts'
 import { ok, type Result } from '../result.ts'
 import type { AccessProvider, AccessRequest, ChildAccess } from './access.ts'
 import type { Faults } from './faults.ts'
 import { readInitialize } from './handshake.ts'
+import { type Introduction, introduce, START_TIMEOUT_MS } from './introduce.ts'
 import type { ChildOrder, ChildSurroundings, LiveChild } from './live.ts'
 import { type Refusal, refuse, stopping } from './refusal.ts'
 import type { Slots } from './slots.ts'
 import { createStandbys, type Standbys } from './standby.ts'
 import { startChild } from './start.ts'
 
-/** How long a child may take from spawn to its answer to `initialize`, and how long its access may take. */
-export const START_TIMEOUT_MS = 15 * SECOND_MS
-
 /** Why a child is started, as the metrics count it. */
 export type StartReason = 'initialize' | 'wake' | 'renewal' | 'stuck'
 
-export interface LaunchOrder {
+export interface LaunchOrder extends Introduction {
   accountId: string
   clientId: string
   scopes: readonly string[]
   /** Absent for a child that belongs to no session. */
   sessionHash?: TokenHash
   reason: StartReason
-  /** The `initialize` to say. */
-  initialize: RpcRequest
-  /** Takes what the child says before it answers that. */
-  message(text: string): void
   /** Takes what the child says later about no call while there is not exactly one open. */
   unsolicited(text: string, open: readonly CallSink[]): void
   /** Ids for the child's questions to the client. */
@@ -112,17 +105,9 @@ export function createLauncher(deps: LaunchDeps): Launcher {
     start: (order) => start(order, 'standby'),
   })
 
-  /** The first thing the child comes to: its answer, its end, or the time limit. */
-  const introduce = async (child: LiveChild, order: LaunchOrder): Promise<string | undefined> => {
+  const begin = (child: LiveChild, order: LaunchOrder): Promise<string | undefined> => {
     order.spawned?.(child)
-    const answered = Promise.withResolvers<string>()
-    child.call(order.initialize, { message: order.message, end: answered.resolve })
-    const first = await within(
-      clock,
-      START_TIMEOUT_MS,
-      Promise.race([answered.promise, child.gone.then(() => undefined)]),
-    )
-    return first === TIMED_OUT || child.over !== undefined || child.wedged ? undefined : first
+    return introduce(clock, child, order)
   }
 
   const audit = (order: LaunchOrder, event: string, reason: string): void => {
@@ -158,7 +143,7 @@ export function createLauncher(deps: LaunchDeps): Launcher {
       void child.stop('start-failed')
       return failed(order, `forgejo-mcp ${why}`)
     }
-    const answer = readInitialize(text)
+    const answer = order.probe?.read(text) ?? readInitialize(text)
     if (answer.kind === 'result') {
       faults.started(order.accountId)
       watch(child, order).catch((error) => log.warn('crash could not be written', { error }))
@@ -221,7 +206,7 @@ export function createLauncher(deps: LaunchDeps): Launcher {
       const standby = standbys.take(order)
       if (standby) {
         if (order.sessionHash) store.children.assign(standby.pid, order.sessionHash)
-        const text = await introduce(standby, order)
+        const text = await begin(standby, order)
         // One that had ended unseen is nobody's failure.
         if (text !== undefined || standby.stopped || standby.over === undefined)
           return judge(standby, order, text)
@@ -229,7 +214,7 @@ export function createLauncher(deps: LaunchDeps): Launcher {
       for (let again = false; ; again = true) {
         const child = await fresh(order)
         if (!child.ok) return child
-        const text = await introduce(child.value, order)
+        const text = await begin(child.value, order)
         await child.value.doubted
         if (text !== undefined || again || !child.value.rejected)
           return judge(child.value, order, text)

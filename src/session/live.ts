@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import type { TokenHash } from '../crypto.ts'
 import type { Log } from '../log.ts'
-import type { CallSink } from '../mcp/bridge.ts'
+import type { CallSink, OpenCall } from '../mcp/bridge.ts'
 import type { RpcNotification, RpcRequest, RpcResponse } from '../mcp/rpc.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Store } from '../store/open.ts'
@@ -65,7 +65,8 @@ export interface LiveChild {
   readonly stopped: boolean
   /** Resolves when the process is gone. */
   readonly gone: Promise<void>
-  call(request: RpcRequest, sink: CallSink): { cancel(reason: string): void }
+  /** See Bridge.call. */
+  call(request: RpcRequest, sink: CallSink, known?: readonly string[]): OpenCall
   notify(notification: RpcNotification): void
   /** False when this child asked nothing under that id. */
   answer(response: RpcResponse): boolean

@@ -12,6 +12,7 @@ import { createDiary } from './diary.ts'
 import { createFaults } from './faults.ts'
 import { createLauncher } from './launch.ts'
 import type { ChildSurroundings } from './live.ts'
+import { createModern, type Modern } from './modern/modern.ts'
 import { changePermissions } from './narrowing.ts'
 import { createOpenings } from './opening.ts'
 import { reap } from './reaping.ts'
@@ -48,6 +49,8 @@ export interface Counts {
 
 /** Every session of the broker and every child. */
 export interface Registry {
+  /** What serves clients that have no sessions. */
+  readonly modern: Pick<Modern, 'request'>
   /**
    * Starts a child, hands it the client's `initialize` and makes the session that its answer begins. The sink gets
    * the answer before this resolves. No session id when the child declined: then the answer is its error.
@@ -106,8 +109,11 @@ export function createRegistry(deps: RegistryDeps): Registry {
   const slots = createSlots(limits, function* () {
     yield* launcher.standbys.idle()
     yield* book.idle()
+    yield* modern.idle()
   })
   const launcher = createLauncher({ standbyKeepMs: STANDBY_KEEP_MS, ...deps, slots, faults, epoch })
+  const clientInfo = { name: 'fjmcp-broker', version: deps.userAgent.split('/')[1] ?? '' }
+  const modern = createModern({ ...deps, launcher, epoch, clientInfo })
   const session = {
     ...deps,
     usage,
@@ -123,6 +129,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
 
   async function stopEverything(graceMs: number): Promise<void> {
     launcher.close()
+    modern.close()
     await Promise.all([...launcher.alive].map((child) => child.drain(graceMs)))
     await Promise.all([...launcher.alive].map((child) => child.stop('shutdown')))
     for (const { streams } of book.living()) streams.close()
@@ -130,6 +137,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
   }
 
   return {
+    modern,
     initialize: (caller, request, sink) => openings.initialize(caller, request, sink),
 
     find(caller, sessionId) {
@@ -153,6 +161,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
 
     endFamily(familyId, reason) {
       openings.callOff((caller) => caller.familyId === familyId)
+      modern.endFamily(familyId, reason)
       for (const { streams } of book.living()) streams.cut({ familyId })
       for (const hash of store.sessions.ofFamily(familyId)) book.end(hash, 'revoked', reason)
     },
@@ -160,10 +169,13 @@ export function createRegistry(deps: RegistryDeps): Registry {
     endAccount(accountId, reason) {
       openings.callOff((caller) => caller.accountId === accountId)
       launcher.standbys.drop(accountId)
+      modern.endAccount(accountId, reason)
       for (const hash of store.sessions.ofAccount(accountId)) book.end(hash, 'revoked', reason)
     },
 
-    changePermissions({ accountId, clientId, scopes }) {
+    changePermissions(change) {
+      const { accountId, clientId, scopes } = change
+      modern.narrow(change)
       const own = [...book.living(accountId)].filter(({ row }) => row.clientId === clientId)
       changePermissions(own, scopes, config)
     },
@@ -180,18 +192,25 @@ export function createRegistry(deps: RegistryDeps): Registry {
       if (config.childCredential === 'relay') return
       epochs.set(accountId, epoch(accountId) + 1)
       launcher.standbys.renew(accountId)
+      modern.credentialRenewed(accountId)
       for (const seat of book.seats(accountId)) seat.mend()
     },
 
     credentialDied(accountId) {
       launcher.standbys.drop(accountId)
+      modern.credentialDied(accountId)
       for (const seat of book.seats(accountId)) void seat.sleep(DIED_DRAIN_MS)
     },
 
-    reap: (now) => reap(now, { ...deps, book, launcher, faults, usage }),
+    reap(now) {
+      reap(now, { ...deps, book, launcher, faults, usage })
+      modern.reap(now)
+    },
 
     obey() {
       book.settle()
+      for (const familyId of store.families.dead(modern.families()))
+        modern.endFamily(familyId, 'access was revoked')
       for (const { idHash, cause } of store.sessions.closing())
         book.end(
           idHash,

@@ -2,7 +2,7 @@ import type { Child } from '../child/child.ts'
 import { childEnv } from '../child/env.ts'
 import { sleep } from '../clock.ts'
 import { redact } from '../log.ts'
-import { createBridge } from '../mcp/bridge.ts'
+import { type CallSink, createBridge } from '../mcp/bridge.ts'
 import { rpcNotification } from '../mcp/rpc.ts'
 import { createDoubt } from './doubt.ts'
 import type { ChildOrder, ChildSurroundings, LiveChild, StopCause } from './live.ts'
@@ -136,9 +136,9 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
     },
     gone: done.promise,
 
-    call(request, sink) {
+    call(request, sink, known) {
       touch()
-      return bridge.call(request, {
+      const heard: CallSink = {
         message: (text) => sink.message(text),
         end(text) {
           touch()
@@ -147,7 +147,8 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
           if (came === 'error') doubt.hear(text)
           sink.end(text)
         },
-      })
+      }
+      return bridge.call(request, heard, known)
     },
     named: bridge.named,
     notify: (notification) => bridge.notify(notification),

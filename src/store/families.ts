@@ -104,6 +104,27 @@ export function familyStore(db: Db) {
         .all()
     },
 
+    /** Those of the families that nobody may use any more: they, their grant or their client were revoked. */
+    dead(ids: readonly string[]): string[] {
+      if (ids.length === 0) return []
+      const living = db
+        .select({ id: families.id })
+        .from(families)
+        .innerJoin(grants, eq(grants.id, families.grantId))
+        .innerJoin(clients, eq(clients.id, grants.clientId))
+        .where(
+          and(
+            inArray(families.id, [...ids]),
+            isNull(families.revokedAt),
+            isNull(grants.revokedAt),
+            isNull(clients.revokedAt),
+          ),
+        )
+        .all()
+        .map(({ id }) => id)
+      return ids.filter((id) => !living.includes(id))
+    },
+
     setScopes(id: string, scopes: readonly string[]): void {
       db.update(families)
         .set({ scopes: [...scopes] })

@@ -196,9 +196,7 @@ eachProgram('the status codes of /mcp', (program) => {
     const rows = await world.json<Row[]>('audit', '--event', 'session.foreign', '--account', 'bob')
     expect(rows).toHaveLength(1)
     expect(rows[0]?.clientId).toBe(bob.clientId)
-    expect(rows[0]?.sessionHash).toBe(
-      new Bun.CryptoHasher('sha256').update(session.id).digest('hex'),
-    )
+    expect(rows[0]?.sessionHash).toBe(session.hash)
     expect(await session.whoami()).toBe('alice')
   })
 
@@ -213,13 +211,13 @@ eachProgram('the status codes of /mcp', (program) => {
     }
   })
 
-  test('404 -32601 with the id for what only newer revisions have, so that clients fall back', async () => {
+  test('400 -32602 for a stateless request that does not say what its client can do', async () => {
     const meta = { _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' } }
     const modern = { ...bearer(alice), 'MCP-Protocol-Version': '2026-07-28' }
     const discover = { jsonrpc: '2.0', id: 'd', method: 'server/discover', params: meta }
-    expectError(await post(modern, discover), 404, -32601, 'd')
-    const list = { jsonrpc: '2.0', id: 9, method: 'tools/list', params: meta }
-    expectError(await post(modern, list), 404, -32601, 9)
+    expectError(await post(modern, discover), 400, -32602, 'd')
+    const list = { jsonrpc: '2.0', id: 9, method: 'tools/list' }
+    expectError(await post(modern, list), 400, -32602, 9)
   })
 
   test('405 for other methods', async () => {

@@ -162,7 +162,12 @@ export async function startFlow(options: FlowOptions = {}) {
     connections: createConnections({ ...shared, revocation, awake, changed }),
     permissions: createPermissions({ supported: policy.scopesSupported }),
     stepUps: createStepUps({ store, clock }),
-    registry: { initialize: noSessions, find: noSessions, end: noSessions },
+    registry: {
+      initialize: noSessions,
+      find: noSessions,
+      end: noSessions,
+      modern: { request: noSessions },
+    },
     probes: { store: () => true, binary: () => true, forgejo: async () => true },
     build: { version: '0', revision: 'test', date: 'today' },
   })

@@ -97,6 +97,7 @@ export function createHttpKit(options: HttpKitOptions = {}) {
       initialize: notHere,
       find: () => ({ ok: false, error: 'not-found' }),
       end: notHere,
+      modern: { request: notHere },
     },
     probes: { store: () => true, binary: () => true, forgejo: async () => true },
     build: { version: '1.2.3', revision: 'abc', date: '2026-08-01' },

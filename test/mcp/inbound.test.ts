@@ -111,7 +111,7 @@ describe('where a POST goes', () => {
     })
   })
 
-  test.each(['2026-07-28', '2099-01-01', '2025-11-25, 2025-11-25', ''])(
+  test.each(['2099-01-01', '2025-11-25, 2025-11-25', ''])(
     'the version %p is 400 in a session',
     (protocolVersion) => {
       expect(route(request('tools/list'), { ...session, protocolVersion })).toMatchObject({
@@ -131,16 +131,24 @@ describe('where a POST goes', () => {
     request('server/discover'),
     request('server/discover', claim),
     request('tools/list', claim),
+    request('subscriptions/listen'),
     request('initialize', claim),
-  ])('the modern %s is 404 -32601 with its id, so that the client falls back', (body) => {
+    `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{${claim}}}`,
+  ])('the modern %s needs no session, and takes no notice of one', (body) => {
     const protocolVersion = '2026-07-28'
-    expect(route(body, { protocolVersion })).toEqual({
-      status: 404,
-      code: -32601,
-      message: '',
-      idText: '"q"',
+    expect(route(body, { protocolVersion })).toMatchObject({ kind: 'modern' })
+    expect(route(body)).toMatchObject({ kind: 'modern' })
+    expect(route(body, session)).toMatchObject({ kind: 'modern' })
+  })
+
+  test('a modern header makes modern what claims nothing, except initialize and answers', () => {
+    const modern = { ...session, protocolVersion: '2026-07-28' }
+    expect(route(request('tools/list'), modern)).toMatchObject({ kind: 'modern' })
+    expect(route(request('initialize'), modern)).toMatchObject({ kind: 'initialize' })
+    expect(route('{"jsonrpc":"2.0","id":1,"result":{}}', modern)).toMatchObject({
+      status: 400,
+      code: -32600,
     })
-    expect(route(body, session)).toMatchObject({ status: 404 })
   })
 
   test('batches go to their session, unless initialize or a modern message is among them', () => {
@@ -177,6 +185,9 @@ describe('GET and DELETE', () => {
       error: { status: 406 },
     })
     expect(routeSession('GET', headers())).toMatchObject({ error: { status: 400 } })
+    const modern = headers({ ...session, protocolVersion: '2026-07-28' })
+    expect(routeSession('GET', modern)).toMatchObject({ error: { status: 405 } })
+    expect(routeSession('DELETE', modern)).toMatchObject({ error: { status: 405 } })
     expect(routeSession('DELETE', headers({ ...session, protocolVersion: '1' }))).toMatchObject({
       error: { status: 400 },
     })

@@ -1,3 +1,4 @@
+import { MODERN_VERSIONS } from '../era.ts'
 import { RESERVED, VERSION_CLAIM } from '../methods.ts'
 import type { Params } from '../rpc.ts'
 import { type Capabilities, readCapabilities } from './capabilities.ts'
@@ -25,6 +26,12 @@ export interface Envelope {
   capabilities: Capabilities
   /** From which severity on log messages are wanted; undefined when none are. */
   logLevel: LogLevel | undefined
+}
+
+/** The envelope of a request of the broker's own to a stateless child. */
+export const OWN_ENVELOPE: Params = {
+  [VERSION_CLAIM]: MODERN_VERSIONS[0],
+  [CAPABILITIES]: {},
 }
 
 const isObject = (value: unknown): value is Params =>

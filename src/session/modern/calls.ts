@@ -1,0 +1,176 @@
+import { type Clock, SECOND_MS, within } from '../../clock.ts'
+import { randomId, randomKey } from '../../crypto.ts'
+import { MODERN_RPC, RPC } from '../../errors.ts'
+import { LIST_MEMBERS } from '../../mcp/modern/outcome.ts'
+import { paramMismatch } from '../../mcp/modern/param-headers.ts'
+import { readSaid } from '../../mcp/modern/questions.ts'
+import { createStates } from '../../mcp/modern/state.ts'
+import { errorText, type Params } from '../../mcp/rpc.ts'
+import { ok, type Result } from '../../result.ts'
+import type { PoolChild, PoolKey } from '../pool/child.ts'
+import type { Lease } from '../pool/exclusive.ts'
+import type { Pool } from '../pool/pool.ts'
+import type { Refusal } from '../refusal.ts'
+import { Dialogue } from './dialogue.ts'
+import { digestOf, repetitionOf } from './digest.ts'
+import type { Lists } from './lists.ts'
+import { createMemo } from './memo.ts'
+import type { Parking } from './parking.ts'
+import { createQuestionnaire } from './questionnaire.ts'
+import type { HeaderParams } from './shelf.ts'
+import { forward } from './told.ts'
+import { ASKING, ask, conclusion, DONE, say, type Taken, type Turn } from './turn.ts'
+
+/** How long a child may take to be told to log, in ms. */
+const SET_LEVEL_MS = 5 * SECOND_MS
+
+export interface CallsDeps {
+  clock: Clock
+  pool: Pool
+  lists: Lists
+  parking: Parking<Dialogue>
+  /** Told what a child of the account says that concerns everybody. */
+  changed(accountId: string, method: string, params: Params): void
+}
+
+/** The calls of stateless clients that a child must answer. */
+export interface Calls {
+  /** A call that shares its child with others: it cannot ask anything of its client. */
+  share(turn: Turn, key: PoolKey): Promise<Result<Taken, Refusal>>
+  /** A call with a child of its own: what the child says is about nothing else. */
+  converse(turn: Turn, key: PoolKey): Promise<Result<Taken, Refusal>>
+  /** A request that brings answers to what an earlier one was asked. */
+  goOn(turn: Turn): Taken
+}
+
+/** No calls yet. */
+export function createCalls(deps: CallsDeps): Calls {
+  const { changed, clock, lists, parking, pool } = deps
+  const memo = createMemo(clock)
+  const states = createStates(randomKey())
+
+  const isMismatched = ({ call, sink }: Turn, params: HeaderParams): boolean => {
+    const { idText, params: { name, arguments: args } = {} } = call.request
+    const known = params.get(String(name)) ?? []
+    const wrong = paramMismatch(known, args, call.paramHeaders)
+    if (wrong === undefined) return false
+    const text = errorText(idText, MODERN_RPC.headerMismatch, `Header mismatch: ${wrong}`)
+    sink.end({ status: 400, text })
+    return true
+  }
+
+  const callPlainly = (child: PoolChild, turn: Turn): Taken => {
+    const { call, sink } = turn
+    const mayAsk = ASKING.has(call.request.method)
+    const questions = createQuestionnaire({
+      child: child.live,
+      capabilities: new Set(),
+      mayAsk,
+    })
+    return say(child, call, {
+      message(text) {
+        const said = readSaid(text)
+        if (said?.kind === 'ask') questions.add(said)
+        else if (said)
+          forward(turn, said, text, (method, params) =>
+            changed(child.key.accountId, method, params),
+          )
+      },
+      end: (text) => sink.end(conclusion(child, call, text, questions.lacked)),
+    })
+  }
+
+  const startWith = (child: PoolChild, turn: Turn, params: HeaderParams | undefined): Taken => {
+    if (params && isMismatched(turn, params)) return DONE
+    if (turn.call.request.method in LIST_MEMBERS) return lists.ask(child, turn)
+    return callPlainly(child, turn)
+  }
+
+  const askVerbosely = async (child: PoolChild, { call }: Turn): Promise<void> => {
+    const { capabilities, era } = child.about
+    if (!call.logLevel || child.verbose || era === 'modern' || !('logging' in capabilities)) return
+    child.verbose = true
+    await within(clock, SET_LEVEL_MS, ask(child, 'logging/setLevel', { level: 'debug' }))
+  }
+
+  const begin = (lease: Lease, turn: Turn, key: PoolKey): Taken => {
+    const { accountId, clientId, familyId, scopes } = turn.caller
+    const digest = digestOf(turn.call.request, scopes)
+    const dialogue = new Dialogue(randomId('call'), digest, turn, lease, {
+      clock,
+      parking,
+      lease: () => pool.lease(key, familyId),
+      seal: ({ id: callId }, round, expiresAt) =>
+        states.seal({ callId, round }, { accountId, clientId, digest }, expiresAt),
+      changed: (method, params) => changed(accountId, method, params),
+    })
+    dialogue.begin(turn)
+    return { cancel: (reason) => dialogue.leave(turn, reason) }
+  }
+
+  return {
+    async share(turn, key) {
+      const { caller, call } = turn
+      let params: HeaderParams | undefined
+      for (;;) {
+        const taken = await pool.share(key, caller.familyId, (child) => {
+          if (call.request.method === 'tools/call') params ??= lists.headerParams(child)
+          return params || call.request.method !== 'tools/call'
+            ? startWith(child, turn, params)
+            : lists.lookForHeaders(child)
+        })
+        if (!taken.ok || !(taken.value instanceof Promise)) return taken as Result<Taken, Refusal>
+        params = await taken.value
+      }
+    },
+
+    async converse(turn, key) {
+      const { call, caller } = turn
+      const leased = await pool.lease(key, caller.familyId)
+      if (!leased.ok) return leased
+      const lease = leased.value
+      const { child } = lease
+      if (call.request.method === 'tools/call') {
+        const params = lists.headerParams(child) ?? (await lists.lookForHeaders(child))
+        if (isMismatched(turn, params)) {
+          lease.release(true)
+          return ok(DONE)
+        }
+      }
+      if (call.request.method in LIST_MEMBERS) {
+        const asked = lists.ask(child, turn)
+        void asked.done.then(() => lease.release(true))
+        return ok(asked)
+      }
+      await askVerbosely(child, turn)
+      return ok(begin(lease, turn, key))
+    },
+
+    goOn(turn) {
+      const { call, caller, sink } = turn
+      const { accountId, clientId, scopes } = caller
+      const { idText, params = {} } = call.request
+      const digest = digestOf(call.request, scopes)
+      const repetition = repetitionOf(digest, accountId, call.request)
+      if (memo.again(repetition, idText, sink)) return DONE
+      const binding = { accountId, clientId, digest }
+      const state = states.open(params.requestState, binding, clock.now())
+      const dialogue = state && parking.find(state.callId)
+      const waits = dialogue?.parkedAt !== undefined && dialogue.round === state?.round
+      if (!dialogue || !waits) {
+        const text = errorText(idText, RPC.invalidParams, 'Invalid or expired requestState')
+        sink.end({ status: 200, text })
+        return DONE
+      }
+      const keeping = memo.keeping(repetition, idText, sink)
+      const remembered = { ...turn, sink: keeping }
+      dialogue.resume(remembered, params.inputResponses)
+      return {
+        cancel(reason) {
+          dialogue.leave(remembered, reason)
+          keeping.lost()
+        },
+      }
+    },
+  }
+}

@@ -1,0 +1,22 @@
+import { hashToken } from '../../crypto.ts'
+import { numberOf } from '../../mcp/exact.ts'
+import type { RpcRequest } from '../../mcp/rpc.ts'
+
+/** JSON that is the same for values that differ in the order of their keys only. Numbers stand as they were written. */
+function canonical(value: unknown): string {
+  if (numberOf(value) !== undefined || typeof value !== 'object' || value === null)
+    return JSON.stringify(value) ?? 'null'
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonical(member)}`).join(',')}}`
+}
+
+/** What a request asks for, and with which scopes: a later one with the same digest goes on with it. */
+export const digestOf = ({ method, params = {} }: RpcRequest, scopes: readonly string[]): string =>
+  hashToken(
+    canonical([method, params.name, params.uri, params.arguments, [...new Set(scopes)].sort()]),
+  )
+
+/** What a request brings along: the same once more is a repetition. */
+export const repetitionOf = (digest: string, accountId: string, { params = {} }: RpcRequest) =>
+  hashToken(canonical([digest, accountId, params.requestState, params.inputResponses]))

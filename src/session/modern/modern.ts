@@ -1,0 +1,250 @@
+import type { Clock } from '../../clock.ts'
+import type { Config } from '../../config.ts'
+import { RPC } from '../../errors.ts'
+import type { Log } from '../../log.ts'
+import { MODERN_VERSIONS } from '../../mcp/era.ts'
+import { RESERVED } from '../../mcp/methods.ts'
+import { endOfListening, isListChange } from '../../mcp/modern/listen.ts'
+import { LIST_MEMBERS } from '../../mcp/modern/outcome.ts'
+import { readSaid } from '../../mcp/modern/questions.ts'
+import { type Params, resultText } from '../../mcp/rpc.ts'
+import { ok, type Result } from '../../result.ts'
+import type { About, PoolKey } from '../pool/child.ts'
+import { createPool } from '../pool/pool.ts'
+import type { StarterDeps } from '../pool/starter.ts'
+import type { Refusal } from '../refusal.ts'
+import type { Idle } from '../slots.ts'
+import { createCalls } from './calls.ts'
+import type { Dialogue } from './dialogue.ts'
+import { createListens } from './listens.ts'
+import { CLIENT_TTL_MS, createLists } from './lists.ts'
+import { createParking } from './parking.ts'
+import { createShelf } from './shelf.ts'
+import { ASKING, DONE, failureText, type Taken, type Turn } from './turn.ts'
+
+export interface ModernDeps extends Pick<StarterDeps, 'launcher' | 'clientInfo'> {
+  clock: Clock
+  log: Log
+  config: Pick<
+    Config,
+    'callTimeoutMs' | 'maxSessions' | 'maxSessionsPerUser' | 'sessionIdleTimeoutMs'
+  >
+  epoch(accountId: string): number
+}
+
+/** The stateless clients: their requests, and the pool of children that serves them (MCP 2026-07-28). */
+export interface Modern {
+  /** Takes a request that passed checkModern and the caller's permissions; the sink gets exactly one outcome. */
+  request(turn: Turn): Promise<Result<Taken, Refusal>>
+  idle(): Iterable<Idle>
+  reap(now: number): void
+  /** The logins that something of is under way or waits. */
+  families(): string[]
+  endFamily(familyId: string, reason: string): void
+  endAccount(accountId: string, reason: string): void
+  /** What a client of an account may do is something else now, at most `scopes`. */
+  narrow(change: { accountId: string; clientId: string; scopes: readonly string[] }): void
+  credentialRenewed(accountId: string): void
+  credentialDied(accountId: string): void
+  /** Ends what only waits: streams that listen, and calls whose clients are away. */
+  close(): void
+}
+
+/** A request that has no outcome yet. */
+interface Running {
+  readonly turn: Turn
+  taken: Taken
+}
+
+const TASKS = `${RESERVED}tasks`
+
+const isObject = (value: unknown): value is Params =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** No clients yet, and no children. */
+export function createModern(deps: ModernDeps): Modern {
+  const { clock } = deps
+  const shelf = createShelf(clock)
+  const running = new Set<Running>()
+  const parking = createParking<Dialogue>(deps)
+  const changed = (accountId: string, method: string, params: Params): void => {
+    if (isListChange(method)) shelf.changed(accountId)
+    listens.changed(accountId, method, params)
+  }
+  const pool = createPool({
+    ...deps,
+    ready: (child) => shelf.learn(child),
+    watched: (key) => listens.watched(key),
+    emptied: (key) => listens.emptied(key),
+    unsolicited({ key, live }, text) {
+      const said = readSaid(text)
+      if (said?.kind === 'notification') changed(key.accountId, said.method, said.params)
+      // Nobody knows which call it is about.
+      else if (said) {
+        const error = { code: RPC.methodNotFound, message: 'The client cannot do this' }
+        live.answer({ kind: 'response', id: said.id, idText: String(said.id), error })
+      }
+    },
+  })
+  const listens = createListens(pool)
+  const lists = createLists({ clock, shelf })
+  const calls = createCalls({ clock, pool, lists, parking, changed })
+
+  const keyOf = ({ call, caller }: Turn): PoolKey => ({
+    accountId: caller.accountId,
+    clientId: caller.clientId,
+    scopes: caller.scopes,
+    // A stateless child is told with each request.
+    capabilities: pool.era === 'modern' ? new Set() : call.capabilities,
+  })
+
+  /** Whether the child must be the call's own, because it may ask or log: neither says which call it is about. */
+  const isAlone = ({ call }: Turn, { capabilities }: PoolKey): boolean =>
+    capabilities.size > 0 || call.logLevel !== undefined
+
+  const aboutOf = async (turn: Turn, key: PoolKey): Promise<Result<About, Refusal>> => {
+    const known = shelf.about(key)
+    if (known) return ok(known)
+    const { familyId } = turn.caller
+    if (key.capabilities.size === 0) return await pool.share(key, familyId, ({ about }) => about)
+    const leased = await pool.lease(key, familyId)
+    if (!leased.ok) return leased
+    leased.value.release(true)
+    return ok(leased.value.child.about)
+  }
+
+  const discover = async (turn: Turn, key: PoolKey): Promise<Result<Taken, Refusal>> => {
+    const about = await aboutOf(turn, key)
+    if (!about.ok) return about
+    const { capabilities, instructions, serverInfo } = about.value
+    const text = resultText(turn.call.request.idText, {
+      resultType: 'complete',
+      supportedVersions: MODERN_VERSIONS,
+      capabilities: withoutTasks(capabilities),
+      instructions,
+      ttlMs: CLIENT_TTL_MS,
+      cacheScope: 'private',
+      _meta: serverInfo && { [`${RESERVED}serverInfo`]: JSON.parse(serverInfo) },
+    })
+    turn.sink.end({ status: 200, text })
+    return ok(DONE)
+  }
+
+  const listen = async (turn: Turn, key: PoolKey): Promise<Result<Taken, Refusal>> => {
+    const about = await aboutOf(turn, key)
+    // What is watched does not depend on what the client can be asked: one child watches for all.
+    return about.ok
+      ? await listens.open(turn, { ...key, capabilities: new Set() }, about.value)
+      : about
+  }
+
+  const take = async (turn: Turn): Promise<Result<Taken, Refusal>> => {
+    const { method, params } = turn.call.request
+    const key = keyOf(turn)
+    if (method === 'server/discover') return await discover(turn, key)
+    if (method === 'subscriptions/listen') return await listen(turn, key)
+    if (method in LIST_MEMBERS && lists.recall(turn, key)) return ok(DONE)
+    const goesOn = params?.requestState !== undefined && ASKING.has(method)
+    if (goesOn && pool.era === undefined) {
+      const about = await aboutOf(turn, key)
+      if (!about.ok) return about
+    }
+    if (goesOn && pool.era === 'legacy') return ok(calls.goOn(turn))
+    const now = keyOf(turn)
+    return isAlone(turn, now) ? await calls.converse(turn, now) : await calls.share(turn, now)
+  }
+
+  const endAll = (matches: (turn: Turn) => boolean, reason: string): void => {
+    for (const one of [...running]) {
+      if (!matches(one.turn)) continue
+      one.taken.cancel(reason)
+      one.turn.sink.end({ status: 200, text: failureText(one.turn, 'revoked', reason) })
+    }
+    for (const dialogue of parking.all()) if (matches(dialogue.first)) dialogue.end(reason)
+  }
+
+  return {
+    async request(asked) {
+      const one: Running = {
+        turn: {
+          ...asked,
+          sink: {
+            message: (text) => asked.sink.message(text),
+            end(outcome) {
+              running.delete(one)
+              asked.sink.end(outcome)
+            },
+          },
+        },
+        taken: DONE,
+      }
+      running.add(one)
+      try {
+        const taken = await take(one.turn)
+        if (!taken.ok) {
+          running.delete(one)
+          return taken
+        }
+        one.taken = taken.value
+      } catch (error) {
+        running.delete(one)
+        throw error
+      }
+      return ok({
+        cancel(reason) {
+          running.delete(one)
+          one.taken.cancel(reason)
+        },
+      })
+    },
+    *idle() {
+      yield* pool.idle()
+      yield* parking.idle()
+    },
+    reap: pool.reap,
+    families() {
+      const turns = [...running].map(({ turn }) => turn)
+      const waiting = [...parking.all()].map(({ first }) => first)
+      const all = [...turns, ...waiting].map(({ caller }) => caller.familyId)
+      return [...new Set(all)]
+    },
+    endFamily(familyId, reason) {
+      endAll(({ caller }) => caller.familyId === familyId, reason)
+      pool.endFamily(familyId)
+    },
+    endAccount(accountId, reason) {
+      endAll(({ caller }) => caller.accountId === accountId, reason)
+      pool.endAccount(accountId)
+    },
+    narrow(change) {
+      pool.narrow(change)
+      listens.changed(change.accountId, 'notifications/tools/list_changed', {})
+    },
+    credentialRenewed: pool.renew,
+    credentialDied: pool.sleep,
+    close() {
+      for (const { taken, turn } of [...running]) {
+        const { idText, method } = turn.call.request
+        if (method !== 'subscriptions/listen') continue
+        taken.cancel('the broker is stopping')
+        turn.sink.end({ status: 200, text: endOfListening(idText) })
+      }
+      for (const dialogue of parking.all())
+        if (dialogue.parkedAt !== undefined) dialogue.end('the broker is stopping')
+    },
+  }
+}
+
+/** What a server can do, without the tasks of 2025-11-25 and of the extension: neither goes through here. */
+function withoutTasks({ tasks: _, experimental, extensions, ...rest }: Params): Params {
+  const without = (value: unknown, name: string): Params => {
+    if (!isObject(value)) return {}
+    const { [name]: __, ...kept } = value
+    return kept
+  }
+  return {
+    ...rest,
+    ...(isObject(experimental) && { experimental: without(experimental, 'tasks') }),
+    ...(isObject(extensions) && { extensions: without(extensions, TASKS) }),
+  }
+}

@@ -1,0 +1,114 @@
+import type { Clock } from '../../clock.ts'
+import type { Config } from '../../config.ts'
+import type { Log } from '../../log.ts'
+import type { Era } from '../../mcp/era.ts'
+import type { Result } from '../../result.ts'
+import { covers } from '../../scopes.ts'
+import type { Refusal } from '../refusal.ts'
+import type { Idle } from '../slots.ts'
+import { isFit, type PoolChild, type PoolKey } from './child.ts'
+import { createExclusiveChildren, type Lease } from './exclusive.ts'
+import { createSharedChildren } from './shared.ts'
+import { createStarter, type StarterDeps } from './starter.ts'
+
+/** How long calls may go on in a child whose account must log in again, in ms: Forgejo refuses them anyway. */
+const DIED_DRAIN_MS = 5_000
+
+export interface PoolDeps extends StarterDeps {
+  clock: Clock
+  log: Log
+  config: Pick<Config, 'callTimeoutMs' | 'sessionIdleTimeoutMs'>
+  epoch(accountId: string): number
+  /** The resources that the child of a key watches for its clients. */
+  watched(key: string): readonly string[]
+  /** Told when a key has no shared child any more. */
+  emptied(key: string): void
+}
+
+/** The children that serve stateless calls: kept warm, because nothing of a call stays in them. */
+export interface Pool {
+  /** What the children are; undefined until there was one. */
+  readonly era: Era | undefined
+  /** Calls `work` with a child that serves many calls at a time. */
+  share<T>(
+    key: PoolKey,
+    familyId: string,
+    work: (child: PoolChild) => T,
+  ): Promise<Result<T, Refusal>>
+  /** A child for one call alone. */
+  lease(key: PoolKey, familyId: string): Promise<Result<Lease, Refusal>>
+  /** The shared child that runs for a key now. */
+  current(key: string): PoolChild | undefined
+  /** The children that could be put to sleep now. */
+  idle(): Iterable<Idle>
+  /** Puts idle children to sleep, and replaces hung and outdated ones. */
+  reap(now: number): void
+  /** The login is over: children that served nobody else are stopped. */
+  endFamily(familyId: string): void
+  /** The account is locked out: its children are stopped. */
+  endAccount(accountId: string): void
+  /** What a client of an account may do is at most `scopes`: children that may do more are stopped. */
+  narrow(change: { accountId: string; clientId: string; scopes: readonly string[] }): void
+  /** The account has a new token: children that hold the old one get successors. */
+  renew(accountId: string): void
+  /** The account must log in again: its children finish what they have, and stop. */
+  sleep(accountId: string): void
+}
+
+/** An empty pool. */
+export function createPool(deps: PoolDeps): Pool {
+  const { config, epoch } = deps
+  const starter = createStarter(deps)
+  const shared = createSharedChildren({ ...deps, starter, callTimeoutMs: config.callTimeoutMs })
+  const exclusive = createExclusiveChildren({ ...deps, starter })
+
+  /** Ends every child whose key matches. */
+  const end = (matches: (key: PoolKey) => boolean): void => {
+    for (const place of [...shared.places()]) if (matches(place.key)) shared.close(place)
+    for (const held of [...exclusive.held()]) if (matches(held.child.key)) void exclusive.stop(held)
+  }
+
+  return {
+    get era() {
+      return starter.era
+    },
+    share: shared.use,
+    lease: exclusive.lease,
+    current: shared.current,
+    *idle() {
+      yield* shared.idle()
+      yield* exclusive.idle()
+    },
+    reap(now) {
+      shared.reap(now, config.sessionIdleTimeoutMs)
+      exclusive.reap(now, config.sessionIdleTimeoutMs)
+    },
+    endFamily(familyId) {
+      for (const place of [...shared.places()])
+        if (place.families.delete(familyId) && place.families.size === 0) shared.close(place)
+      for (const held of [...exclusive.held()])
+        if (held.families.delete(familyId) && held.families.size === 0) void exclusive.stop(held)
+    },
+    endAccount: (accountId) => end((key) => key.accountId === accountId),
+    narrow: ({ accountId, clientId, scopes }) =>
+      end(
+        (key) =>
+          key.accountId === accountId && key.clientId === clientId && !covers(scopes, key.scopes),
+      ),
+    renew(accountId) {
+      for (const { key, seat } of shared.places()) if (key.accountId === accountId) seat.mend()
+      for (const held of [...exclusive.held()]) {
+        const { child, lease } = held
+        const stale = child.key.accountId === accountId && !isFit(child, epoch(accountId))
+        if (stale && !lease) void exclusive.stop(held)
+      }
+    },
+    sleep(accountId) {
+      for (const { key, seat } of shared.places())
+        if (key.accountId === accountId) void seat.sleep(DIED_DRAIN_MS)
+      for (const held of [...exclusive.held()])
+        if (held.child.key.accountId === accountId)
+          void held.child.live.drain(DIED_DRAIN_MS).then(() => exclusive.stop(held))
+    },
+  }
+}
