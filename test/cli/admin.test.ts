@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { CALLBACK, type Login, register } from '../e2e/login.ts'
 import { bearer, type Session, send } from '../e2e/wire.ts'
 import { openWorld, type World } from '../e2e/world.ts'
+import { type Process, recordedChildren, stillAlive } from '../fixtures/processes.ts'
 import { oneProgram } from '../fixtures/programs.ts'
 import { until } from '../fixtures/until.ts'
 
@@ -41,15 +42,19 @@ oneProgram('the commands beside a running broker', (program) => {
   }
   const clients = () => world.json<Client[]>('clients', 'list')
   const statusOf = async (session: Session) => (await session.request('ping')).status
-  const hashOf = ({ id }: Session) => new Bun.CryptoHasher('sha256').update(id).digest('hex')
   const becomes = (session: Session, status: number) =>
     until(
       `the session answers ${status}`,
       async () => (await statusOf(session)) === status,
       SOON_MS,
     )
-  const childless = (left: number) =>
-    until(`${left} children are left`, () => world.children().length === left, SOON_MS)
+  const childrenOf = (session: Session) => {
+    const children = recordedChildren(world.storePath, session.hash)
+    expect(children).toHaveLength(1)
+    return children
+  }
+  const gone = (children: Process[]) =>
+    until('the child is gone', () => stillAlive(children).length === 0, SOON_MS)
 
   test('clients: one is added by hand, used, shown, and revoked with its sessions', async () => {
     const added = await good('clients', 'add', 'By the operator', CALLBACK, 'https://a.example/cb')
@@ -75,16 +80,16 @@ oneProgram('the commands beside a running broker', (program) => {
     ])
       expect(shown).toContain(part)
 
+    const children = childrenOf(session)
     await good('clients', 'revoke', clientId)
     await becomes(session, 401)
-    await childless(1)
+    await gone(children)
     expect(await other.whoami()).toBe('bob')
     await expect(login.refresh()).rejects.toThrow('invalid_')
     await expect(world.login('alice', { clientId })).rejects.toThrow()
     expect((await clients()).find(({ id }) => id === clientId)?.revokedAt).toBeNumber()
     expect(await bad('clients', 'revoke', clientId)).toContain('no client')
     await other.end()
-    await childless(0)
   })
 
   test('clients: what cannot be sent back to is refused; what is not there is said so', async () => {
@@ -110,23 +115,22 @@ oneProgram('the commands beside a running broker', (program) => {
     const rows = await world.json<Row[]>('sessions', 'list')
     expect(rows.map(({ id, login, client }) => [id, login, client]).sort()).toEqual(
       [
-        [hashOf(mine), 'alice', 'Of Alice'],
-        [hashOf(theirs), 'bob', 'Of Bob'],
+        [mine.hash, 'alice', 'Of Alice'],
+        [theirs.hash, 'bob', 'Of Bob'],
       ].sort(),
     )
     expect(rows.find(({ login }) => login === 'alice')?.protocolVersion).toBe('2025-11-25')
     expect(rows.every(({ awake }) => awake === 1)).toBe(true)
     const table = await good('sessions', 'list')
-    expect(table).toContain(hashOf(mine).slice(0, 12))
+    expect(table).toContain(mine.hash.slice(0, 12))
     expect(table).not.toContain(mine.id)
 
-    await good('sessions', 'end', hashOf(mine).slice(0, 8))
+    const children = childrenOf(mine)
+    await good('sessions', 'end', mine.hash.slice(0, 8))
     await becomes(mine, 404)
-    await childless(1)
+    await gone(children)
     expect(await theirs.whoami()).toBe('bob')
-    expect(await bad('sessions', 'end', hashOf(mine).slice(0, 8))).toContain(
-      'no session begins with',
-    )
+    expect(await bad('sessions', 'end', mine.hash.slice(0, 8))).toContain('no session begins with')
     expect(await bad('sessions', 'end', '')).toContain('no session begins with')
     await theirs.end()
   })
@@ -144,9 +148,10 @@ oneProgram('the commands beside a running broker', (program) => {
     expect(await good('accounts', 'list')).toContain('good, renewed by')
     expect(await bad('accounts', 'disconnect', 'nobody')).toContain('no account nobody')
 
+    const children = childrenOf(session)
     await good('accounts', 'disconnect', 'sub:2')
     await becomes(session, 401)
-    await childless(0)
+    await gone(children)
     await expect(bob.refresh()).rejects.toThrow('invalid_grant')
     expect((await send(world.mcpUrl, bearer(alice), 'x')).status).toBe(400)
     // The way back is a new login.

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { stillAlive } from '../fixtures/processes.ts'
+import { recordedChildren, stillAlive } from '../fixtures/processes.ts'
 import { eachProgram } from '../fixtures/programs.ts'
 import { toolText } from './wire.ts'
 import { openWorld, type World } from './world.ts'
@@ -13,7 +13,9 @@ async function inFlight(world: World) {
   const call = session.request('tools/call', whoami)
   call.catch(() => {})
   await held.arrived
-  return { session, call, release: held.release, children: world.children() }
+  const [child] = recordedChildren(world.storePath, session.hash)
+  if (child === undefined) throw new Error('the session has no child')
+  return { session, call, release: held.release, child, children: world.children() }
 }
 
 const stopping = (world: World) => world.logged('"event":"stopping"')
@@ -21,12 +23,12 @@ const stopping = (world: World) => world.logged('"event":"stopping"')
 eachProgram('SIGTERM', (program) => {
   test('lets a call in flight end, takes no new one, leaves no child and exits with 0', async () => {
     await using world = await openWorld({ program })
-    const { session, call, release, children } = await inFlight(world)
+    const { session, call, release, child, children } = await inFlight(world)
     world.broker.signal('SIGTERM')
     await stopping(world)
     const late = await session.request('tools/list').catch(() => undefined)
     if (late) expect(late.status).toBe(503)
-    expect(stillAlive(children)).toHaveLength(1)
+    expect(stillAlive([child])).toHaveLength(1)
     release()
     expect(toolText(await call)).toContain('"login":"alice"')
     expect(await world.broker.exited).toBe(0)

@@ -1,3 +1,5 @@
+import { hashToken } from '../../src/crypto.ts'
+
 /** Whose tokens a session is used with. */
 export interface Bearer {
   readonly tokens: { access_token: string }
@@ -60,6 +62,8 @@ function readResponse(text: string, type: string): Reply['message'] {
 /** A legacy session, used by plain requests. */
 export interface Session {
   readonly id: string
+  /** What the broker stores of the id. */
+  readonly hash: string
   /** Whoever uses it; another holder may be put in to try a foreign session. */
   request(method: string, params?: Record<string, unknown>, as?: Bearer): Promise<Reply>
   notify(method: string, params?: Record<string, unknown>): Promise<Reply>
@@ -98,6 +102,7 @@ export async function openSession(url: string, holder: Bearer, version?: string)
   let last = 0
   const session: Session = {
     id,
+    hash: hashToken(id),
     request: (method, params = {}, as = holder) =>
       send(url, bearer(as, id), { jsonrpc: '2.0', id: ++last, method, params }),
     notify: (method, params = {}) =>
