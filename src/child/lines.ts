@@ -14,9 +14,10 @@ export interface LineSplitter {
 
 const NEWLINE = 10
 const CARRIAGE_RETURN = 13
-const SMALLEST_BUFFER_BYTES = 4096
-/** A larger buffer is given back after its line. */
-const KEPT_BUFFER_BYTES = 64 * 1024
+const SMALLEST_BLOCK_BYTES = 4 * 1024
+const LARGEST_BLOCK_BYTES = 256 * 1024
+/** A larger block is given back after its line. */
+const KEPT_BLOCK_BYTES = 64 * 1024
 const EMPTY = new Uint8Array(0)
 
 /**
@@ -24,25 +25,41 @@ const EMPTY = new Uint8Array(0)
  * A line of more than `maxBytes` bytes is never held: its memory is freed as soon as it is known to be too long.
  */
 export function createLineSplitter(maxBytes: number, handlers: LineHandlers): LineSplitter {
-  let held: Uint8Array = EMPTY
+  /** What has come of an unfinished line: blocks that are full, and the one that is being filled. */
+  let full: Uint8Array[] = []
+  let block: Uint8Array = EMPTY
+  let filled = 0
   let length = 0
   let skipping = false
 
+  /** Copies a part in: it is a view of a chunk that may be much larger. */
   function hold(part: Uint8Array): void {
-    const needed = length + part.length
-    if (needed > held.length) {
-      const size = Math.min(Math.max(needed, 2 * held.length, SMALLEST_BUFFER_BYTES), maxBytes)
-      const larger = new Uint8Array(size)
-      larger.set(held.subarray(0, length))
-      held = larger
+    length += part.length
+    let rest = part
+    while (rest.length > 0) {
+      if (filled === block.length) {
+        if (filled > 0) full.push(block)
+        const size = Math.min(Math.max(2 * filled, SMALLEST_BLOCK_BYTES), LARGEST_BLOCK_BYTES)
+        block = Buffer.allocUnsafeSlow(size)
+        filled = 0
+      }
+      const piece = rest.subarray(0, block.length - filled)
+      block.set(piece, filled)
+      filled += piece.length
+      rest = rest.subarray(piece.length)
     }
-    held.set(part, length)
-    length = needed
+  }
+
+  const held = (): Uint8Array => {
+    const last = block.subarray(0, filled)
+    return full.length === 0 ? last : Buffer.concat([...full, last], length)
   }
 
   function release(): void {
+    full = []
     length = 0
-    if (held.length > KEPT_BUFFER_BYTES) held = EMPTY
+    filled = 0
+    if (block.length > KEPT_BLOCK_BYTES) block = EMPTY
   }
 
   /** Takes a part of a line; false once the line is over the cap. */
@@ -63,7 +80,7 @@ export function createLineSplitter(maxBytes: number, handlers: LineHandlers): Li
         const part = chunk.subarray(from, at)
         if (fits(part)) {
           if (length > 0) hold(part)
-          const text = decode(length > 0 ? held.subarray(0, length) : part)
+          const text = decode(length > 0 ? held() : part)
           release()
           handlers.line(text)
         }
@@ -77,8 +94,8 @@ export function createLineSplitter(maxBytes: number, handlers: LineHandlers): Li
 
     end() {
       const unfinished = length > 0
-      held = EMPTY
-      length = 0
+      release()
+      block = EMPTY
       return unfinished
     },
   }

@@ -32,6 +32,13 @@ describe('lines', () => {
       expect(split(bytes, size, 10).told).toEqual(['x'.repeat(10), '<oversize>', 'z'])
   })
 
+  test('of many blocks come out whole, and the short ones after them', () => {
+    const long = Array.from({ length: 200_000 }, (_, n) => `${n}ß`).join()
+    const bytes = new TextEncoder().encode(`${long}\nshort\n${long}\n`)
+    for (const size of [1_000, 64 * 1024, bytes.length])
+      expect(split(bytes, size, bytes.length).told).toEqual([long, 'short', long])
+  })
+
   test('over the cap are not held in memory', () => {
     const told: string[] = []
     const splitter = createLineSplitter(1024 * 1024, {
