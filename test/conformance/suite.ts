@@ -80,6 +80,8 @@ export interface ServerRun {
 }
 
 export interface ServerRunOptions {
+  /** The child; the plain one that the suite wants unless said otherwise. */
+  binary?: string
   /** Runs this scenario only. */
   only?: string
   /** More environment for the broker. */
@@ -94,11 +96,11 @@ export interface ServerRunOptions {
  */
 export async function runServerSuite(
   revision: Revision,
-  { only, env = {}, createFilter }: ServerRunOptions = {},
+  { only, env = {}, createFilter, binary }: ServerRunOptions = {},
 ): Promise<ServerRun> {
   await using world = await openWorld({
     program: FROM_SOURCE,
-    binary: await conformanceBinary(),
+    binary: binary ?? (await conformanceBinary()),
     env,
   })
   const client = await world.login('alice', { client: 'Conformance' })

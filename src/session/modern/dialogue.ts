@@ -135,6 +135,7 @@ export class Dialogue implements Parked {
       child: this.#lease.child.live,
       capabilities: call.capabilities,
       mayAsk: ASKING.has(call.request.method),
+      advance: call.request.params?.inputResponses,
     })
   }
 

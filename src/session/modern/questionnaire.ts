@@ -23,7 +23,7 @@ export interface Questionnaire {
   all(): Iterable<Question>
   /** What refused questions needed of the client, and it has not declared. */
   readonly lacked: ReadonlySet<string>
-  /** Takes a question in; false when the client must not be asked: then the child has its refusal. */
+  /** Takes a question in; false when the client is not to be asked: then the child has its answer. */
   add(ask: Ask): boolean
   /** Puts a question that no answer of the client's is sent on for. */
   show(method: string, params: Params): void
@@ -42,6 +42,8 @@ export interface QuestionnaireOptions {
   capabilities: Capabilities
   /** Whether the answer to this call may be a question. */
   mayAsk: boolean
+  /** What the client brought along unasked: good for questions that the child calls by name, and no others. */
+  advance?: unknown
 }
 
 const isObject = (value: unknown): value is Params =>
@@ -52,6 +54,7 @@ export function createQuestionnaire({
   child,
   capabilities,
   mayAsk,
+  advance,
 }: QuestionnaireOptions): Questionnaire {
   const questions = new Map<string, Question>()
   const lacked = new Set<string>()
@@ -60,6 +63,12 @@ export function createQuestionnaire({
 
   const tell = (id: number, outcome: Pick<RpcResponse, 'result' | 'error'>): void =>
     void child.answer({ kind: 'response', id, idText: String(id), ...outcome })
+
+  const inAdvance = (ask: Ask): unknown => {
+    const name = keyHint(ask)
+    const known = name !== undefined && isObject(advance) && Object.hasOwn(advance, name)
+    return known ? advance[name] : undefined
+  }
 
   const put = (question: Ask): void => {
     const number = ++asked
@@ -78,8 +87,10 @@ export function createQuestionnaire({
       const needs = mayAsk ? needsOf(ask) : undefined
       const missing = needs && lacking(needs, capabilities)
       if (missing?.length === 0 && questions.size < MAX_QUESTIONS) {
-        put(ask)
-        return true
+        const result = inAdvance(ask)
+        if (isAnswer(ask.method, result)) tell(ask.id, { result })
+        else put(ask)
+        return questions.size > 0
       }
       for (const capability of missing ?? []) lacked.add(capability)
       tell(ask.id, { error: { code: RPC.methodNotFound, message: 'The client cannot do this' } })
