@@ -1,6 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { createSpawn } from '../child/child.ts'
 import { sweep } from '../child/orphans.ts'
 import { type Clock, within } from '../clock.ts'
@@ -29,6 +28,7 @@ import { lockStore } from '../store/lock.ts'
 import { BROKER_BUSY_MS, openStore } from '../store/open.ts'
 import { BUILD } from '../version.ts'
 import { openAccess } from './access.ts'
+import { makeChildHome } from './child-home.ts'
 import { loadKeys, openSealer } from './key.ts'
 import { listen } from './listen.ts'
 import { openPermissions } from './permissions.ts'
@@ -83,7 +83,7 @@ export async function openBroker({
     (it) => it.close(),
   )
   const sealer = openSealer(keys, store, clock.now())
-  const childHome = opened.adopt(mkdtempSync(join(tmpdir(), 'fjmcp-child-')), (path) =>
+  const childHome = opened.adopt(makeChildHome(resolve(config.storePath)), (path) =>
     rmSync(path, { recursive: true, force: true }),
   )
 

@@ -1,5 +1,6 @@
-import { Database } from 'bun:sqlite'
+import { Database, SQLiteError } from 'bun:sqlite'
 import type { Clock } from '../clock.ts'
+import { OperatorError } from '../errors.ts'
 import { accountStore } from './accounts.ts'
 import { adminStore } from './admin.ts'
 import { auditStore } from './audit.ts'
@@ -32,22 +33,35 @@ export interface OpenOptions {
   busyTimeoutMs: number
 }
 
-/**
- * Opens the database, brings its schema up to date and prepares every statement.
- * Throws OperatorError for a store of a newer build, SQLiteError when the file cannot be used.
- */
-export function openStore(options: OpenOptions) {
-  const sqlite = new Database(options.path, { create: true, readwrite: true, strict: true })
+/** A database that is ready for use; throws OperatorError with the path for a file that cannot be one. */
+function openDatabase({ path, clock, busyTimeoutMs }: OpenOptions): Database {
+  let sqlite: Database | undefined
   try {
-    sqlite.run(`PRAGMA busy_timeout = ${options.busyTimeoutMs}`)
+    sqlite = new Database(path, { create: true, readwrite: true, strict: true })
+    sqlite.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`)
     sqlite.run('PRAGMA journal_mode = WAL')
     sqlite.run('PRAGMA synchronous = NORMAL')
     sqlite.run('PRAGMA foreign_keys = ON')
-    migrate(sqlite, options.clock.now())
+    migrate(sqlite, clock.now())
+    return sqlite
   } catch (error) {
-    sqlite.close()
-    throw error
+    sqlite?.close()
+    if (!(error instanceof SQLiteError)) throw error
+    throw new OperatorError(
+      `the store ${path} cannot be used: ${error.message}`,
+      'look at the file and its folder, or restore a backup',
+      1,
+      error,
+    )
   }
+}
+
+/**
+ * Opens the database, brings its schema up to date and prepares every statement.
+ * Throws OperatorError for a store of a newer build and for a file that cannot be used.
+ */
+export function openStore(options: OpenOptions) {
+  const sqlite = openDatabase(options)
   const db = connect(sqlite)
   let open = true
   return {

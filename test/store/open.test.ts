@@ -117,12 +117,20 @@ describe('the store', () => {
     expect(sqlite.query('SELECT count(*) AS n FROM p').get()).toEqual({ n: 1 })
   })
 
+  test('says which file it is that cannot be a store', async () => {
+    const path = freshPath()
+    await Bun.write(path, 'no database at all, but long enough to be looked at as one'.repeat(20))
+    expect(() => open(path)).toThrow(`the store ${path} cannot be used`)
+    expect(() => open(`${path}/beneath/a/file`)).toThrow('cannot be used')
+  })
+
   test('is locked by one holder at a time', () => {
     const path = freshPath()
     const release = lockStore(path)
     expect(() => lockStore(path)).toThrow('another fjmcp-broker')
     release()
     release()
+    expect(() => lockStore(`${path}/not/there`)).toThrow('cannot be taken')
     lockStore(path)()
   })
 })
