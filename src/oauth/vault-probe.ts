@@ -32,7 +32,7 @@ export function createProbe(deps: {
 }): Probe {
   const { state, upstream, clock, renew, isBusy } = deps
   const asking = new Map<string, Promise<Result<unknown, UpstreamFailure>>>()
-  /** When userinfo last brought about a refresh, epoch ms. */
+  /** When userinfo last brought about a refresh that succeeded, epoch ms: the others are spaced out by the vault. */
   const confirmed = new Map<string, number>()
 
   const ask = (accountId: string, token: string) => {
@@ -67,8 +67,9 @@ export function createProbe(deps: {
       const retryAfterMs = (kind === 'later' && user.error.retryAfterMs) || SECOND_MS
       return { kind: 'later', retryAfterMs, reason, operator: kind === 'operator' }
     }
-    confirmed.set(accountId, clock.now())
-    return renew(accountId, token)
+    const renewed = await renew(accountId, token)
+    if (renewed.kind === 'ready') confirmed.set(accountId, clock.now())
+    return renewed
   }
 
   return {

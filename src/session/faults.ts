@@ -73,7 +73,7 @@ export function createFaults(clock: Clock): Faults {
         crashing.set(accountId, { ...before, at })
         return undefined
       }
-      const said = `forgejo-mcp crashed ${at.length} times within a minute, the last time ${reason}`
+      const said = `forgejo-mcp crashed ${at.length} times within a minute; at last it ${reason}`
       crashing.set(accountId, { at, open: { until: now + OPEN_MS, reason: said } })
       return said
     },

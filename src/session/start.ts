@@ -72,7 +72,7 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
       },
       noise: (count) => metrics.childNoise.inc(count),
       exited(exit) {
-        const how = exit.signal ? `killed by ${exit.signal}` : `exited with code ${exit.code}`
+        const how = exit.signal ? `was killed by ${exit.signal}` : `exited with code ${exit.code}`
         const words = redact(access.clean(exit.stderrTail)).trim().slice(-MAX_LAST_WORDS)
         over = words === '' ? how : `${how}: ${words}`
         if (cause === undefined) {

@@ -7,6 +7,8 @@ export interface Person {
   readonly provider: Provider
   /** Everything the client was told, and every error it threw, as text. */
   readonly said: string[]
+  /** The notifications that belong to no call, as JSON. */
+  readonly notes: string[]
   /** The session that the client thinks it is in. */
   sessionId(): string | undefined
   /** What Forgejo says who is calling. */
@@ -23,8 +25,6 @@ export interface PersonOptions {
   client?: string
   /** Goes on with what a client already holds. */
   provider?: Provider
-  /** Takes what the child says of its own accord. */
-  onMessage?(message: unknown): void
 }
 
 /** How long a call may take before the client gives it up, in ms. */
@@ -41,6 +41,7 @@ export async function connectPerson(mcpUrl: string, options: PersonOptions): Pro
   const name = options.client ?? `${user}'s ${sdk}`
   const provider = options.provider ?? createProvider({ user, password: 'password' }, name)
   const said: string[] = []
+  const notes: string[] = []
   const connected =
     sdk === 'v1' ? await connectV1(mcpUrl, provider) : await connectV2(mcpUrl, provider)
   const { client, transport } = connected
@@ -49,10 +50,14 @@ export async function connectPerson(mcpUrl: string, options: PersonOptions): Pro
       ? (params) => (client as never as V1).callTool(params, undefined, { timeout: CALL_MS })
       : (params) => (client as never as V2).callTool(params, { timeout: CALL_MS })
 
+  client.fallbackNotificationHandler = async (note: unknown) =>
+    void notes.push(JSON.stringify(note))
+
   const person: Person = {
     user,
     provider,
     said,
+    notes,
     sessionId: () => transport.sessionId,
     async tool(tool, args = {}) {
       try {

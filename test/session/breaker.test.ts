@@ -28,7 +28,7 @@ describe('children that crash', () => {
       error: {
         kind: 'start-failed',
         reason:
-          'forgejo-mcp crashed 3 times within a minute, the last time exited with code 139: segmentation fault',
+          'forgejo-mcp crashed 3 times within a minute; at last it exited with code 139: segmentation fault',
         retryAfterMs: 30 * SECOND_MS,
       },
     })
