@@ -9,7 +9,7 @@ import {
   type OpenCall,
   timeoutText,
 } from './calls.ts'
-import { cancelled, readLine } from './child-line.ts'
+import { type ChildMessage, cancelled, readLine } from './child-line.ts'
 import { NOTIFICATIONS, REQUESTS, SUBSCRIPTION } from './methods.ts'
 import { rebuildNotification, rebuildRequest, rebuildResponse } from './rebuild.ts'
 import {
@@ -142,7 +142,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     return failed && another === undefined ? only : undefined
   }
 
-  function onAnswer(line: string, message: Record<string, unknown>): void {
+  function onAnswer({ text: line, id }: ChildMessage, message: Record<string, unknown>): void {
     const failed = 'error' in message
     const call = failed || 'result' in message ? callAnswered(message.id, failed) : undefined
     const sink = call && calls.close(call)
@@ -151,7 +151,8 @@ export function createBridge(options: BridgeOptions): Bridge {
       return
     }
     const { idText } = call
-    const text = 'id' in message ? withId(line, idText) : `{"id":${idText},${line.trim().slice(1)}`
+    const text =
+      'id' in message ? withId(line, idText, id) : `{"id":${idText},${line.trim().slice(1)}`
     sink.end(text)
   }
 
@@ -178,9 +179,10 @@ export function createBridge(options: BridgeOptions): Bridge {
     else channel.send(errorText(idText, RPC.internalError, 'Too many requests wait for the client'))
   }
 
-  function onMessage(line: string, message: unknown): void {
+  function onMessage(said: ChildMessage): void {
+    const { text: line, value: message } = said
     if (!isObject(message)) dropped++
-    else if (typeof message.method !== 'string') onAnswer(line, message)
+    else if (typeof message.method !== 'string') onAnswer(said, message)
     else if ('id' in message) onAsk(line, message)
     else if (message.method === 'notifications/progress') onProgress(line, message.params)
     else if (message.method === 'notifications/cancelled') onWithdrawn(line, message.params)
@@ -223,7 +225,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     receive(raw) {
       const messages = readLine(clean(raw))
       if (messages === undefined) dropped++
-      else for (const { text, value } of messages) onMessage(text, value)
+      else for (const message of messages) onMessage(message)
     },
     fail(reason, text) {
       // A child that said too long a line lives on and still waits for its answers.

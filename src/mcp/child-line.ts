@@ -1,13 +1,27 @@
-import { elements, skipSpace } from './scan.ts'
+import { elements, isObjectAt, members, type Span, skipSpace } from './scan.ts'
+
+/** An answer of so many characters is not parsed: its client does that, and to find its id costs much less. */
+const LARGE_CHARS = 64 * 1024
+
+/** Members of a large answer; with more it is parsed. */
+const MAX_MEMBERS = 16
 
 /** A message of a child: its source, and what that says. */
 export interface ChildMessage {
   text: string
+  /** Of a large answer the id only; its `result` or `error` is null. */
   value: unknown
+  /** Where its id stands, where that is known. */
+  id?: Span
 }
 
-/** The messages of a line, one or a batch; undefined when the line is no JSON. */
-export function readLine(line: string): ChildMessage[] | undefined {
+/**
+ * The messages of a line, one or a batch; undefined when the line is no JSON.
+ * @param largeChars from how many characters on an answer is not parsed, but only seen to open and close as it should
+ */
+export function readLine(line: string, largeChars = LARGE_CHARS): ChildMessage[] | undefined {
+  const outlined = line.length < largeChars ? undefined : outline(line)
+  if (outlined) return [outlined]
   let value: unknown
   try {
     value = JSON.parse(line)
@@ -19,6 +33,29 @@ export function readLine(line: string): ChildMessage[] | undefined {
     text: line.slice(start, end),
     value: value[index],
   }))
+}
+
+/** A large answer by its members; undefined for anything else. */
+function outline(text: string): ChildMessage | undefined {
+  const start = skipSpace(text, 0)
+  if (!isObjectAt(text, start)) return undefined
+  const found = members(text, start, MAX_MEMBERS)
+  const close = skipSpace(text, found.at(-1)?.end ?? text.length)
+  if (text[close] !== '}' || skipSpace(text, close + 1) < text.length) return undefined
+  const value: Record<string, unknown> = {}
+  let id: Span | undefined
+  for (const { key, start, end } of found) {
+    if (key === 'method') return undefined
+    if (key === 'id') id = { start, end }
+    if (key === 'result' || key === 'error') value[key] = null
+  }
+  if (!id) return undefined
+  try {
+    value.id = JSON.parse(text.slice(id.start, id.end))
+  } catch {
+    return undefined
+  }
+  return { text, value, id }
 }
 
 /** Takes a request back, in either direction; `requestId` is the receiver's. */

@@ -24,8 +24,15 @@ export function sourceAt(text: string, path: readonly string[]): string | undefi
  */
 export function splice(text: string, path: readonly string[], source: string): string {
   const span = spanAt(text, path)
-  return span ? text.slice(0, span.start) + source + text.slice(span.end) : text
+  return span ? replaceAt(text, span, source) : text
 }
 
-/** Gives a message of a child the client's id; the rest stays as the child wrote it, digit for digit. */
-export const withId = (line: string, idText: string): string => splice(line, ['id'], idText)
+const replaceAt = (text: string, { start, end }: Span, source: string): string =>
+  text.slice(0, start) + source + text.slice(end)
+
+/**
+ * Gives a message of a child the client's id; the rest stays as the child wrote it, digit for digit.
+ * @param at where its id stands, if that is known
+ */
+export const withId = (line: string, idText: string, at = spanAt(line, ['id'])): string =>
+  at ? replaceAt(line, at, idText) : line

@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'bun:test'
+import { readLine } from '../../src/mcp/child-line.ts'
+import { withId } from '../../src/mcp/splice.ts'
+import { type Random, seeded } from './random.ts'
+
+/** What could be taken for the end of a string, for a key or for the end of the message. */
+const TRAPS = ['"id":1', '\\', '"', '{"id":', '}', '}}', ',', '\u2028', 'result', '\n', 'ä']
+const KEYS = ['"id"', '"\\u0069d"', '"result"', '"error"', '"re\\u0073ult"', '"jsonrpc"', '"x"']
+
+function value(random: Random, depth: number): unknown {
+  const kind = random.below(depth > 3 ? 2 : 4)
+  if (kind === 0) return Array.from({ length: random.below(4) }, () => random.pick(TRAPS)).join('')
+  if (kind === 1) return random.pick([0, -1.5, 7, true, false, null])
+  const items = Array.from({ length: random.below(4) }, () => value(random, depth + 1))
+  return kind === 2 ? items : Object.fromEntries(items.map((item) => [random.pick(TRAPS), item]))
+}
+
+/** An object whose keys come in any order, any spelling and more than once. */
+function answer(random: Random): string {
+  const space = () => random.pick(['', '', ' ', '\t '])
+  const members = Array.from({ length: random.below(7) }, () => {
+    const source = JSON.stringify(value(random, 0))
+    return `${space()}${random.pick(KEYS)}${space()}:${space()}${source}${space()}`
+  })
+  return `${space()}{${members.join(',')}}${space()}`
+}
+
+describe('an answer that is not parsed', () => {
+  test('is understood as one that is', () => {
+    const random = seeded(11)
+    let outlined = 0
+    for (let run = 0; run < 5000; run++) {
+      const line = answer(random)
+      const [parsed] = readLine(line) ?? []
+      const [large] = readLine(line, 0) ?? []
+      const known = parsed?.value as Record<string, unknown>
+      const seen = large?.value as Record<string, unknown>
+      expect(seen.id).toEqual(known.id)
+      for (const key of ['id', 'result', 'error']) expect(key in seen).toBe(key in known)
+      if (large?.id === undefined) continue
+      outlined++
+      expect(withId(line, '"new"', large.id)).toBe(withId(line, '"new"'))
+    }
+    expect(outlined).toBeGreaterThan(1000)
+  })
+
+  test.each([
+    '{"id":1,"result":{}',
+    '{"id":1,"result":{},}',
+    '{"id":1,"result":{}} {}',
+    '{"id":1,"result":"{}}',
+    '{"id":,"result":{}}',
+    '{}}',
+  ])('is none when it does not close as it should: %s', (line) => {
+    expect(readLine(line, 0)).toBeUndefined()
+  })
+
+  test.each([
+    '{"id":1,"method":"ping","result":{}}',
+    '[{"id":1,"result":{"a":1}}]',
+    '{"result":{"a":1}}',
+    '"text"',
+  ])('is parsed when it is something else: %s', (line) => {
+    expect(readLine(line, 0)).toEqual(readLine(line))
+    expect(readLine(line, 0)?.[0]?.id).toBeUndefined()
+  })
+
+  test('has sixteen members at most', () => {
+    const members = Array.from({ length: 16 }, (_, n) => `"k${n}":${n}`)
+    const line = `{"id":1,"result":{"a":1},${members.join()}}`
+    expect(readLine(line, 0)).toEqual(readLine(line))
+  })
+})
