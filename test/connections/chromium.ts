@@ -38,7 +38,9 @@ export async function visit<T>(
     const complaints: string[] = []
     page.on('console', (message) => {
       const text = message.text()
-      if (!text.startsWith('Failed to load resource')) complaints.push(text)
+      // Forgejo's own login form is not our page.
+      const theirs = text.startsWith('Failed to load resource') || text.startsWith('[DOM] Input')
+      if (!theirs) complaints.push(text)
     })
     page.on('pageerror', (error) => complaints.push(String(error)))
     return await look(page, complaints)

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { HOUR_MS, MINUTE_MS } from '../../src/clock.ts'
 import { createBrowser } from '../fixtures/browser.ts'
 import { type Flow, startFlow } from '../flows/kit.ts'
-import { visitAs } from './visitor.ts'
+import { passForgejo, visitAs } from './visitor.ts'
 
 let flow: Flow
 beforeEach(async () => {
@@ -93,7 +93,8 @@ describe('nobody is signed in', () => {
       { do: 'sign-in' },
       { action: '/connections', follow: () => false },
     )
-    const page = await walkOn(victim, there.leftFor ?? '', 'alice')
+    await victim.get(there.leftFor ?? '')
+    const page = await passForgejo(flow, 'alice', victim)
     expect(page.status).toBe(403)
     expect(page.html).toContain('began in another browser')
     expect(victim.cookies.get('fjmcp_page')).toBeUndefined()
@@ -144,14 +145,3 @@ describe('nobody is signed in', () => {
     expect(page.html).toContain('Forgejo cannot be reached now')
   })
 })
-
-async function walkOn(browser: ReturnType<typeof createBrowser>, url: string, user: string) {
-  let page = await browser.get(url)
-  for (let count = 0; page.url.startsWith(flow.forgejo.url) && count < 6; count += 1) {
-    const login = page.forms.some(({ action }) => action.includes('/user/login'))
-    page = login
-      ? await browser.submit({ user_name: user, password: 'password' }, { action: '/user/login' })
-      : await browser.submit({ granted: 'true' }, { action: '/login/oauth/grant' })
-  }
-  return page
-}
