@@ -62,7 +62,7 @@ export interface SessionStreams {
   keep(text: string): boolean
   /** Resets the connections of a login that was revoked. */
   cut(holder: Holder): void
-  /** Closes every connection once everything was read; their clients may come back to another process. */
+  /** Closes every connection, those to come too, once everything was read; clients may come back to another process. */
   close(): void
   /** Forgets what nobody came back for; true while there is anything that only memory knows. */
   tidy(): boolean
@@ -83,6 +83,7 @@ export function createSessionStreams(options: StreamsOptions): SessionStreams {
   const { clock, ledger, nextNumber, primed } = options
   const log = createEventLog(options)
   let arrivals = 0
+  let closed = false
 
   function attach(stream: EventStream, holder: Holder, seen: number): Reader {
     const reader = createReader({
@@ -101,6 +102,7 @@ export function createSessionStreams(options: StreamsOptions): SessionStreams {
     stream.arrived = ++arrivals
     const id = eventId({ stream: stream.number, n: seen })
     reader.push(renderEvent({ id, retryMs: RETRY_MS, ...(primed && { data: '' }) }))
+    if (closed) reader.end()
     return reader
   }
 
@@ -205,6 +207,7 @@ export function createSessionStreams(options: StreamsOptions): SessionStreams {
     },
 
     close() {
+      closed = true
       for (const stream of log.all()) endReaders(stream)
       log.close()
     },

@@ -316,11 +316,15 @@ describe('the end', () => {
     expect([heard.state, quiet.state, other.state]).toEqual(['closed', 'closed', 'closed'])
     expect((await heard.events()).at(-1)?.data).toBe(answer(1))
     expect(streams.tidy()).toBe(false)
+    const late = listen()
+    await clock.settle()
+    expect([late.state, (await late.events()).length]).toEqual(['closed', 1])
     expect(clock.pending).toBe(0)
     // Another process may be asked for those that were still open.
     expect([...rows]).toEqual([
       [2, undefined],
       [3, ['2']],
+      [4, undefined],
     ])
   })
 })
