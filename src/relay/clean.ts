@@ -4,6 +4,9 @@ import { unwrap } from './paths.ts'
 /** What may not stand raw in a URL, and could end the JSON string it is put into. */
 const UNSAFE = /[^!#-;=?-[\]_a-z~\u00a0-\uffff]/g
 
+/** A text of so many characters is searched as bytes first: that takes a third of the time. */
+const LARGE_CHARS = 64 * 1024
+
 /**
  * Makes a text of a child's fit for its client: secrets replaced, wrapped URLs turned back into the originals, and
  * the relay's root into Forgejo's public base. Right within JSON at any depth of escaping, because a restored URL
@@ -17,7 +20,8 @@ export function createCleaner(relay: string, forgejoUrl: string) {
     String.raw`http:\\*/\\*/${authority.replaceAll('.', '\\.')}(?!\d)(?:\\*/_\\*/([A-Za-z0-9_-]+))?`,
     'g',
   )
-  return (text: string, secrets: Iterable<string>): string => {
+  return (text: string, secrets: readonly string[]): string => {
+    if (text.length >= LARGE_CHARS && !holds(text, [authority, ...secrets])) return text
     const masked = withoutSecrets(text, secrets)
     if (!masked.includes(authority)) return masked
     return masked.replace(relayUrl, (_, encoded: string | undefined) => {
@@ -26,6 +30,11 @@ export function createCleaner(relay: string, forgejoUrl: string) {
       return encoded === undefined ? forgejoUrl : `${forgejoUrl}/_/${encoded}`
     })
   }
+}
+
+function holds(text: string, sought: readonly string[]): boolean {
+  const bytes = Buffer.from(text)
+  return sought.some((each) => bytes.includes(each))
 }
 
 const safeUrl = (url: string): string =>

@@ -121,6 +121,17 @@ describe('what a child says', () => {
     )
   })
 
+  test('loses them however long it is', async () => {
+    await using b = bench()
+    const child = await b.child()
+    b.vault.secretsOf = ['token-two', 'token-one']
+    const long = 'ü'.repeat(100_000)
+    expect(child.clean(long)).toBe(long)
+    expect(child.clean(`${long}token-one`)).toBe(`${long}[redacted]`)
+    expect(child.clean(`${long}${child.credential}`)).toBe(`${long}[redacted]`)
+    expect(child.clean(`${long}${b.base}/x`)).toBe(`${long}https://forge.example/x`)
+  })
+
   test('has Forgejo’s URLs in place of the relay’s', async () => {
     await using b = bench()
     const { clean } = await b.child()
