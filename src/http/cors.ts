@@ -20,24 +20,28 @@ const REPLY_HEADERS = 'Mcp-Session-Id, WWW-Authenticate, Retry-After'
 /** How long a browser may remember a preflight, in seconds. */
 const PREFLIGHT_SECONDS = 600
 
-/** The CORS headers of an answer on a path with this rule; none when the origin may not read it. */
-export function corsHeaders(
+const SNIFF = { 'X-Content-Type-Options': 'nosniff' }
+const EXPOSED = { ...SNIFF, 'Access-Control-Expose-Headers': REPLY_HEADERS }
+const FOR_ANYONE = { ...EXPOSED, 'Access-Control-Allow-Origin': '*' }
+const FOR_NO_PAGE = { ...SNIFF, Vary: 'Origin' }
+
+/** The headers of every answer on a path with this rule; none of CORS when the origin may not read it. */
+export function standingHeaders(
   rule: Pick<Rule, 'cors'>,
   origin: string | null,
   config: Pick<Config, 'publicUrl' | 'allowedOrigins'>,
-): Record<string, string> {
-  const exposed = { 'Access-Control-Expose-Headers': REPLY_HEADERS }
-  if (rule.cors === 'any') return { 'Access-Control-Allow-Origin': '*', ...exposed }
-  if (rule.cors === 'none') return {}
-  if (origin === null || !isOurOrigin(origin, config)) return { Vary: 'Origin' }
-  return { 'Access-Control-Allow-Origin': origin, Vary: 'Origin', ...exposed }
+): Readonly<Record<string, string>> {
+  if (rule.cors === 'any') return FOR_ANYONE
+  if (rule.cors === 'none') return SNIFF
+  if (origin === null || !isOurOrigin(origin, config)) return FOR_NO_PAGE
+  return { ...EXPOSED, 'Access-Control-Allow-Origin': origin, Vary: 'Origin' }
 }
 
 /** Whether a request is a CORS preflight (Fetch §3.3): it carries no credentials and must be answered before them. */
 export const isPreflight = (request: Request): boolean =>
   request.method === 'OPTIONS' && request.headers.has('access-control-request-method')
 
-/** What a preflight learns beyond corsHeaders. */
+/** What a preflight learns beyond standingHeaders. */
 export const preflightHeaders = (rule: Rule): Record<string, string> => ({
   'Access-Control-Allow-Methods': rule.methods.join(', '),
   'Access-Control-Allow-Headers': REQUEST_HEADERS,

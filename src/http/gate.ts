@@ -1,4 +1,4 @@
-import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts'
+import { isPreflight, preflightHeaders, standingHeaders } from './cors.ts'
 import type { HttpDeps } from './deps.ts'
 import { isOurHost, isOurOrigin } from './hosts.ts'
 import type { Ops } from './ops.ts'
@@ -10,7 +10,7 @@ import { ruleFor } from './surface.ts'
 
 /** What the gate makes of a request: headers for whatever answers it, and the answer if the gate has one. */
 export interface Gated {
-  headers: Record<string, string>
+  headers: Readonly<Record<string, string>>
   reply?: Response | Promise<Response>
 }
 
@@ -35,10 +35,7 @@ export function createGate(
     const path = pathOf(request)
     const rule = ruleFor(path)
     const origin = request.headers.get('origin')
-    const headers = {
-      'X-Content-Type-Options': 'nosniff',
-      ...corsHeaders(rule, origin, config),
-    }
+    const headers = standingHeaders(rule, origin, config)
     const isThere = rule.methods.length > 0
     const takesMethod = rule.methods.includes(request.method)
     if (takesMethod && path === '/healthz') return { headers, reply: ops.health() }

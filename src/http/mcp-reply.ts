@@ -26,8 +26,9 @@ const SESSION_NOT_FOUND =
 export const jsonReply = (
   status: number,
   body: string | ReadableStream<Uint8Array>,
-  headers: Record<string, string> = {},
-): Response => new Response(body, { status, headers: { ...JSON_HEADERS, ...headers } })
+  headers?: Record<string, string>,
+): Response =>
+  new Response(body, { status, headers: headers ? { ...JSON_HEADERS, ...headers } : JSON_HEADERS })
 
 /** 202 for notifications and responses that were taken. */
 export const accepted = (): Response => new Response(null, { status: 202 })
@@ -44,7 +45,7 @@ export const rejected = (rejection: Rejection): Response =>
   jsonReply(
     rejection.status,
     rejectionText(rejection),
-    rejection.status === 405 ? { Allow: 'POST' } : {},
+    rejection.status === 405 ? { Allow: 'POST' } : undefined,
   )
 
 /** An event stream; `headers` are the session's. */
@@ -60,10 +61,7 @@ export const nothingMore = (): Response => new Response(null, { status: 204 })
 export const noReply = (): Response => new Response(null, { status: CLIENT_GONE })
 
 /** What an exchange came to; `headers` are the session's. */
-export function exchangeReply(
-  reply: ExchangeReply,
-  headers: Record<string, string> = {},
-): Response {
+export function exchangeReply(reply: ExchangeReply, headers?: Record<string, string>): Response {
   switch (reply.kind) {
     case 'json':
       return jsonReply(200, reply.body, headers)

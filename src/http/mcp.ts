@@ -34,18 +34,22 @@ import { readBody } from './request.ts'
 const MAX_EARLY_MESSAGES = 256
 
 /** POST, GET and DELETE on /mcp (MCP Streamable HTTP), in the order of checks that the status table has. */
+export function createMcp(deps: HttpDeps) {
+  return async (request: Request, pluginToken?: string): Promise<Response> => {
+    const guarded = guardMcp(request, deps, pluginToken)
+    const response =
+      guarded instanceof Response ? guarded : await answer(request, guarded.caller, deps)
+    deps.metrics.requests.inc({ method: request.method, status: String(response.status) })
+    return response
+  }
+}
+
+/** The same as a route. */
 export function mcpRoutes(deps: HttpDeps) {
-  return new Elysia({ name: 'mcp' }).use(bearerPlugin()).all(
-    '/mcp',
-    async ({ request, bearer }) => {
-      const guarded = guardMcp(request, deps, bearer)
-      const response =
-        guarded instanceof Response ? guarded : await answer(request, guarded.caller, deps)
-      deps.metrics.requests.inc({ method: request.method, status: String(response.status) })
-      return response
-    },
-    { parse: 'none' },
-  )
+  const mcp = createMcp(deps)
+  return new Elysia({ name: 'mcp' })
+    .use(bearerPlugin())
+    .all('/mcp', ({ request, bearer }) => mcp(request, bearer), { parse: 'none' })
 }
 
 function headersOf({ headers }: Request): InboundHeaders {

@@ -121,7 +121,7 @@ export function createHttpKit(options: HttpKitOptions = {}) {
         if (value === null) headers.delete(name)
         else headers.set(name, value)
       }
-      return await app.handle(new Request(`http://${host}${path}`, { ...init, headers }))
+      return await app.fetch(new Request(`http://${host}${path}`, { ...init, headers }))
     },
     close: () => flow.close(),
   }
