@@ -169,10 +169,11 @@ export function createModern(deps: ModernDeps): Modern {
         turn: {
           ...asked,
           sink: {
-            message: (text) => asked.sink.message(text),
+            message(text) {
+              if (running.has(one)) asked.sink.message(text)
+            },
             end(outcome) {
-              running.delete(one)
-              asked.sink.end(outcome)
+              if (running.delete(one)) asked.sink.end(outcome)
             },
           },
         },

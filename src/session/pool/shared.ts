@@ -63,7 +63,8 @@ export function createSharedChildren(deps: SharedDeps): SharedChildren {
     const text = keyText(key)
     void live.gone.then(() => {
       children.delete(live)
-      if (!places.get(text)?.seat.current) emptied(text)
+      const current = places.get(text)?.seat.current
+      if (!current || current === live) emptied(text)
     })
     const told = watched(text).map((uri) => tell(live, uri))
     await within(clock, START_TIMEOUT_MS, Promise.all(told))
