@@ -3,6 +3,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/clock.ts'
 import { createJanitor } from '../../src/jobs/janitor.ts'
 import { silentLog } from '../../src/log.ts'
 import type { Client } from '../../src/oauth/clients.ts'
+import { createPageSessions } from '../../src/oauth/page-session.ts'
 import { createKit, type FlowKit, refusal } from '../oauth/flow-kit.ts'
 
 let kit: FlowKit
@@ -93,6 +94,18 @@ test('audit rows go after 90 days', async () => {
   await kit.clock.advance(1)
   expect(sweep().audit).toBeGreaterThan(2)
   expect(count('audit')).toBe(0)
+})
+
+test('browsers are forgotten once their visit is over', async () => {
+  await kit.connect(client)
+  const pages = createPageSessions(kit)
+  const cookie = pages.open('account_1')
+  await kit.clock.advance(HOUR_MS - 1)
+  expect(sweep().pages).toBe(0)
+  expect(pages.find(cookie)?.login).toBe('alice')
+  await kit.clock.advance(HOUR_MS)
+  expect(sweep().pages).toBe(1)
+  expect(count('page_sessions')).toBe(0)
 })
 
 test('one run deletes a bounded number, the next goes on', async () => {
