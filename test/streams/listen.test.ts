@@ -63,6 +63,25 @@ describe('GET', () => {
     expect(first.body.state).toBe('open')
   })
 
+  test('that nobody has asked for leaves what belongs to no call to the oldest call, whose caller is there', async () => {
+    const held: Promise<Answer>[] = []
+    for (const id of [1, 2, 3]) {
+      held.push(peer.call('hold', {}, { id }))
+      await until('held', () => child().owed === id)
+    }
+    child().say(log('a'))
+    const [first, second, third] = held
+    const stream = await first
+    expect(await said(stream as Answer, 2)).toEqual(['a'])
+    child().release()
+    for (const call of [second, third])
+      expect((await call)?.headers.get('content-type')).toBe('application/json')
+    expect(messagesOf((await stream?.events(3)) ?? [])).toMatchObject([
+      { params: { data: 'a' } },
+      { id: 1 },
+    ])
+  })
+
   test('is kept alive, closed after an hour, and gone on with', async () => {
     const stream = await peer.listen()
     await place.world.clock.advance(15 * SECOND_MS)
