@@ -52,6 +52,7 @@ describe('renewing', () => {
     expect(all[0]).toEqual(kit.vault.peek(id))
     expect(all[0]).toMatchObject({ kind: 'ready', generation: 2 })
     expect(kit.told).toEqual(['renewed'])
+    expect(kit.audited('vault.renewed')).toHaveLength(1)
   })
 
   test('a token that another has replaced by now is answered at once with the new one', async () => {
