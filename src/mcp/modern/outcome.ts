@@ -1,6 +1,6 @@
 import { MODERN_RPC, RPC } from '../../errors.ts'
 import { numberOf, parseExact } from '../exact.ts'
-import { editList } from '../listing.ts'
+import { editItems, editList } from '../listing.ts'
 import { RESERVED } from '../methods.ts'
 import { errorText, type Params } from '../rpc.ts'
 import { isObjectAt, members, skipSpace } from '../scan.ts'
@@ -146,8 +146,9 @@ function metaPart(source: string | undefined, serverInfo: string | undefined): s
 /** How a tool runs as a task is gone with the tasks of 2025-11-25. */
 function withoutTasks(text: string): string {
   if (!text.includes('"execution"')) return text
-  return editList(text, 'tools', (item) => {
+  const withoutTask = (item: string): string => {
     const parts = members(item, 0).filter(({ key }) => key !== 'execution')
     return `{${parts.map((member) => item.slice(member.at, member.end)).join(',')}}`
-  })
+  }
+  return editList(text, 'tools', (list) => editItems(list, withoutTask))
 }
