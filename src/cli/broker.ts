@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createSpawn } from '../child/child.ts'
 import { sweep } from '../child/orphans.ts'
-import { type Clock, within } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { createUpstream } from '../forgejo/upstream.ts'
 import { createApp } from '../http/app.ts'
@@ -29,6 +29,7 @@ import { BROKER_BUSY_MS, openStore } from '../store/open.ts'
 import { BUILD } from '../version.ts'
 import { openAccess } from './access.ts'
 import { makeChildHome } from './child-home.ts'
+import { bowOut, createHealthWatch } from './farewell.ts'
 import { loadKeys, openSealer } from './key.ts'
 import { listen } from './listen.ts'
 import { openPermissions } from './permissions.ts'
@@ -37,9 +38,6 @@ import { pace, startJobs, USUAL_MS } from './timers.ts'
 
 /** How long a verified bearer token is not looked up again, in milliseconds: what the CLI revokes may work on so long. */
 const REMEMBER_CALLER_MS = 1_000
-
-/** How long the last answers may take to reach their clients at shutdown, in milliseconds. */
-const FLUSH_MS = 1_000
 
 export interface BrokerOptions {
   config: Config
@@ -164,6 +162,7 @@ export async function openBroker({
   )
   opened.defer(() => jobs.stop())
 
+  const watch = createHealthWatch(clock)
   const stepUps = createStepUps({ store, clock })
   const connections = createConnections({
     store,
@@ -214,7 +213,7 @@ export async function openBroker({
     permissions,
     stepUps,
     registry,
-    probes: createProbes({ config, store, upstream, environment }),
+    probes: createProbes({ config, store, upstream, environment, watch }),
     build: BUILD,
   })
   // A vault that a crash left in the middle of a refresh is settled before anybody asks for its token.
@@ -237,12 +236,8 @@ export async function openBroker({
     address: listening.address,
     warnings,
     async close(hurry) {
-      const drained = listening.drain()
-      drained.catch(() => {})
-      hurry.addEventListener('abort', () => void registry.stopAll(0), { once: true })
-      await registry.stopAll(hurry.aborted ? 0 : config.shutdownGraceMs)
-      // Every call has its answer or its error now; it still has to reach the client.
-      await within(clock, FLUSH_MS, drained)
+      const graceMs = config.shutdownGraceMs
+      await bowOut({ clock, watch, listening, registry, graceMs, hurry })
       await closing.disposeAsync()
     },
   }

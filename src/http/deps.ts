@@ -19,6 +19,8 @@ export type Caller = Extract<ReturnType<Verifier['verify']>, { ok: true }>['valu
 
 /** Questions that health answers put to the rest of the broker; none of them throws. */
 export interface Probes {
+  /** Whether the broker is about to stop; asked once for each answer about health. */
+  leaving(): boolean
   /** Whether the database takes a write. */
   store(): boolean
   /** Whether the child's program is there and may be started. */

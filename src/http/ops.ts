@@ -9,7 +9,7 @@ const PROBE_MS = 5 * SECOND_MS
 
 /** Answers for whoever watches over the broker. */
 export interface Ops {
-  /** Liveness: 503 when the store does not take a write. */
+  /** Liveness: 503 when the store does not take a write, and when the broker is about to stop. */
   health(): Response
   /** Readiness: 503 when the store, the child's program or Forgejo is missing. */
   ready(): Promise<Response>
@@ -29,9 +29,10 @@ export function createOps(deps: Pick<HttpDeps, 'probes' | 'build' | 'clock'>): O
 
   return {
     health() {
+      const leaving = probes.leaving()
       const alive = probes.store()
-      return answer(alive, {
-        status: alive ? 'ok' : 'sick',
+      return answer(alive && !leaving, {
+        status: leaving ? 'stopping' : alive ? 'ok' : 'sick',
         version: build.version,
         git_revision: build.revision,
         build_date: build.date,

@@ -168,7 +168,12 @@ export async function startFlow(options: FlowOptions = {}) {
       end: noSessions,
       modern: { request: noSessions },
     },
-    probes: { store: () => true, binary: () => true, forgejo: async () => true },
+    probes: {
+      leaving: () => false,
+      store: () => true,
+      binary: () => true,
+      forgejo: async () => true,
+    },
     build: { version: '0', revision: 'test', date: 'today' },
   })
   const server = Bun.serve({

@@ -99,7 +99,12 @@ export function createHttpKit(options: HttpKitOptions = {}) {
       end: notHere,
       modern: { request: notHere },
     },
-    probes: { store: () => true, binary: () => true, forgejo: async () => true },
+    probes: {
+      leaving: () => false,
+      store: () => true,
+      binary: () => true,
+      forgejo: async () => true,
+    },
     build: { version: '1.2.3', revision: 'abc', date: '2026-08-01' },
     ...options.deps,
   }

@@ -6,13 +6,19 @@ import { manualClock } from '../fixtures/clock.ts'
 
 const build = { version: '1.2.3', revision: 'abc', date: '2026-08-01' }
 
-function opsWith(answers: { store: boolean; binary: boolean; forgejo: boolean }) {
+function opsWith(answers: {
+  store: boolean
+  binary: boolean
+  forgejo: boolean
+  leaving?: boolean
+}) {
   const clock = manualClock()
   const asked = { forgejo: 0 }
   const ops = createOps({
     clock,
     build,
     probes: {
+      leaving: () => answers.leaving === true,
       store: () => answers.store,
       binary: () => answers.binary,
       forgejo: async () => {
@@ -41,6 +47,13 @@ test('health is 503 when the store takes no write', async () => {
   const response = opsWith({ store: false, binary: true, forgejo: true }).ops.health()
   expect(response.status).toBe(503)
   expect(await response.json()).toMatchObject({ status: 'sick', store: 'failed' })
+})
+
+test('health is 503 when the broker is about to stop, so that a proxy keeps requests back', async () => {
+  const good = { store: true, binary: true, forgejo: true }
+  const response = opsWith({ ...good, leaving: true }).ops.health()
+  expect(response.status).toBe(503)
+  expect(await response.json()).toMatchObject({ status: 'stopping', store: 'ok' })
 })
 
 test('readiness needs the store, the child’s program and Forgejo', async () => {
@@ -83,7 +96,12 @@ test('a Forgejo that hangs makes us unready, not hang', async () => {
   const ops = createOps({
     clock,
     build,
-    probes: { store: () => true, binary: () => true, forgejo: () => new Promise(() => {}) },
+    probes: {
+      leaving: () => false,
+      store: () => true,
+      binary: () => true,
+      forgejo: () => new Promise(() => {}),
+    },
   })
   const ready = ops.ready()
   await clock.advance(5_000)
