@@ -41,7 +41,7 @@ export function showOutcome(
 ): Response {
   switch (outcome.kind) {
     case 'consent':
-      return consentPage(outcome.view, {
+      return consentPage(outcome.view, config, {
         'Set-Cookie': writeCookie('browser', outcome.browser, config),
       })
     case 'page':

@@ -6,10 +6,21 @@ import { eventWords } from './timeline-words.ts'
 import { connectionTrouble, type Trouble } from './trouble-words.ts'
 import { timeTag } from './when.ts'
 
+/** What the page around a card knows. */
+interface Around {
+  /** Epoch ms. */
+  now: number
+  formToken: string
+  /** What was wrong with the permissions that were sent. */
+  problem?: string | undefined
+  /** Whether this broker cannot hold an app to less than it was given. */
+  fixed: boolean
+}
+
 /** One connected client: what it is, how it stands, and three things to open: permissions, history, the end. */
 export function connectionCard(
   connection: Connection,
-  { now, formToken, problem }: { now: number; formToken: string; problem?: string | undefined },
+  { now, formToken, problem, fixed }: Around,
 ): Html {
   const { id, clientName, clientUrl, places, choice, connectedAt, lastUsedAt } = connection
   const trouble = connectionTrouble(connection)
@@ -27,6 +38,7 @@ export function connectionCard(
 ${trouble && troubleBox(trouble)}
 ${
   choice.areas.length > 0 &&
+  !fixed &&
   html`<details${problem === undefined ? '' : html` open`}>
 <summary>What it may do<span class="visually-hidden">: ${clientName}</span></summary>
 <form method="post" action="/connections">

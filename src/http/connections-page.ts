@@ -1,3 +1,4 @@
+import type { Config } from '../config.ts'
 import type { ConnectionsView } from '../oauth/connections.ts'
 import type { Visitor } from '../oauth/page-session.ts'
 import { connectionCard, troubleBox } from './connection-card.ts'
@@ -16,7 +17,7 @@ const DONE: Readonly<Record<string, string>> = {
 export interface PageInput {
   visitor: Visitor
   view: ConnectionsView
-  forgejoUrl: string
+  config: Pick<Config, 'forgejoUrl' | 'childCredential'>
   /** Epoch ms. */
   now: number
   /** A word of DONE; anything else says nothing. */
@@ -29,7 +30,7 @@ export interface PageInput {
 export function connectionsPage(input: PageInput): Response {
   const { visitor, view, now, problem } = input
   const { connections } = view
-  const forgejo = new URL(input.forgejoUrl)
+  const forgejo = new URL(input.config.forgejoUrl)
   const { formToken } = visitor
   const said = DONE[input.done ?? '']
   const trouble = accountTrouble(view, forgejo.host)
@@ -52,6 +53,7 @@ ${connections.map((connection) =>
   connectionCard(connection, {
     now,
     formToken,
+    fixed: input.config.childCredential === 'token',
     problem: problem?.id === connection.id ? problem.text : undefined,
   }),
 )}

@@ -95,7 +95,7 @@ const show = (
   connectionsPage({
     visitor,
     view: connections.view(visitor.accountId),
-    forgejoUrl: config.forgejoUrl,
+    config,
     now: clock.now(),
     ...more,
   })

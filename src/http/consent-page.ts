@@ -1,3 +1,4 @@
+import type { Config } from '../config.ts'
 import type { ConsentView } from '../oauth/outcome.ts'
 import { type Html, html } from './html.ts'
 import { pageResponse } from './layout.ts'
@@ -5,9 +6,14 @@ import { permissionFields } from './permission-fields.ts'
 
 /**
  * The consent page: who asks, where the answer goes, what it may allow, and two buttons. It changes nothing by itself;
- * its form posts `ticket`, `decision` and the choice to /oauth/consent.
+ * its form posts `ticket`, `decision` and the choice to /oauth/consent. Where children hold their user's token, nobody
+ * could hold a login to less, so there is no choice.
  */
-export function consentPage(view: ConsentView, headers: Record<string, string>): Response {
+export function consentPage(
+  view: ConsentView,
+  { childCredential }: Pick<Config, 'childCredential'>,
+  headers: Record<string, string>,
+): Response {
   const forgejo = new URL(view.forgejoUrl)
   return pageResponse({
     status: view.problem ? 400 : 200,
@@ -27,6 +33,7 @@ ${warning(view)}
 ${permissionFields(view.choice, {
   legend: 'What may it do?',
   problem: view.problem && PROBLEMS[view.problem],
+  fixed: childCredential === 'token',
 })}
 <p class="small soft">${view.recalled && 'This is what you chose last time in this browser; the app asks for more. '}It never gets more than it asked for, nor more than you may do yourself. What it does appears in Forgejo as done by you.</p>
 <div class="actions">

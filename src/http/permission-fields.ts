@@ -4,11 +4,12 @@ import { areaWords, inOrder, type ScopeLine, scopeLines } from './scope-words.ts
 
 /**
  * The fields of a form that choose permissions: `access` and, for a choice by area, `area.<name>`. They work without a
- * script: a browser that cannot hide what is not chosen shows it, and the server reads only what counts.
+ * script: a browser that cannot hide what is not chosen shows it, and the server reads only what counts. With `fixed`
+ * there is nothing to choose, because this broker could not hold an app to less.
  */
 export function permissionFields(
   choice: ScopeChoice,
-  words: { legend: string; problem?: string | undefined },
+  words: { legend: string; problem?: string | undefined; fixed?: boolean },
 ): Html {
   const { always } = choice
   const areas = inOrder(choice.areas)
@@ -36,6 +37,8 @@ export function permissionFields(
       text: 'You say for each area how far it gets.',
       body: html`${areas.map(areaFields)}`,
     })
+  if (words.fixed)
+    return html`<h2>${words.legend}</h2><input type="hidden" name="access" value="write">${scopeList([...most, ...always])}`
   const [only] = options
   if (options.length === 1 && only)
     return html`<h2>${words.legend}</h2><input type="hidden" name="access" value="${only.access}">${only.body}`

@@ -174,6 +174,14 @@ describe('the consent page', () => {
     expect(narrow.page).not.toContain('<input type="radio"')
   })
 
+  test('offers no choice where children hold the token itself: nobody could hold a login to less', async () => {
+    kit.close()
+    kit = createHttpKit({ config: { childCredential: 'token' } })
+    const { page } = await ask()
+    expect(page).not.toContain('<input type="radio"')
+    expect(page).toContain('Open, edit, close and delete issues')
+  })
+
   test('has the last choice of the same browser marked, in a cookie that proves nothing', async () => {
     const asked = await ask()
     const { ticket, cookie } = asked
