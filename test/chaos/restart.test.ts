@@ -86,7 +86,7 @@ scenario(
 )
 
 /** A call whose stream is read event by event. */
-async function openCall(url: string, headers: Record<string, string>) {
+async function openCall(url: string, headers: Record<string, string>, steps: number) {
   const gone = new AbortController()
   const answer = await fetch(url, {
     method: 'POST',
@@ -98,7 +98,7 @@ async function openCall(url: string, headers: Record<string, string>) {
       method: 'tools/call',
       params: {
         name: 'test_progress',
-        arguments: { steps: 1_000, ms: 20 },
+        arguments: { steps, ms: 20 },
         _meta: { progressToken: 'p' },
       },
     }),
@@ -124,7 +124,7 @@ scenario(
     const alice = await stage.login('alice')
     const session = await alice.open()
     const headers = bearer(alice, session.id)
-    const call = await openCall(stage.mcpUrl, headers)
+    const call = await openCall(stage.mcpUrl, headers, 1_000)
     await stage.restart('SIGKILL')
     await call.reading
     const resumed = await resume(stage.mcpUrl, headers, call.lastId())
@@ -152,7 +152,7 @@ scenario(
     const alice = await stage.login('alice')
     const session = await alice.open()
     const headers = bearer(alice, session.id)
-    const call = await openCall(stage.mcpUrl, headers)
+    const call = await openCall(stage.mcpUrl, headers, 100)
     call.leave()
     await call.reading
     const [, first] = call.lastId().split('-')
