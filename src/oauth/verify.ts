@@ -39,7 +39,7 @@ export interface VerifierDeps {
 export function createVerifier(deps: VerifierDeps): Verifier {
   const { store, clock, config, rememberMs = 0 } = deps
   const once = createOnce(clock, HOUR_MS)
-  const remembered = new Map<TokenHash, { caller: Caller; until: number }>()
+  const remembered = new Map<TokenHash, { caller: Caller; from: number; until: number }>()
 
   function judge(tokenHash: TokenHash, now: number): Result<Caller, TokenProblem> {
     const row = store.tokens.findAccess(tokenHash)
@@ -66,7 +66,8 @@ export function createVerifier(deps: VerifierDeps): Verifier {
     }
     if (rememberMs > 0) {
       if (remembered.size >= MAX_REMEMBERED) remembered.clear()
-      remembered.set(tokenHash, { caller, until: Math.min(now + rememberMs, row.expiresAt) })
+      const until = Math.min(now + rememberMs, row.expiresAt)
+      remembered.set(tokenHash, { caller, from: now, until })
     }
     return ok(caller)
   }
@@ -77,7 +78,9 @@ export function createVerifier(deps: VerifierDeps): Verifier {
       const tokenHash = hashToken(token)
       const now = clock.now()
       const known = remembered.get(tokenHash)
-      return known && now < known.until ? ok(known.caller) : judge(tokenHash, now)
+      // A clock that was put back would lengthen the time.
+      const counts = known !== undefined && now >= known.from && now < known.until
+      return counts ? ok(known.caller) : judge(tokenHash, now)
     },
     forget: () => remembered.clear(),
   }

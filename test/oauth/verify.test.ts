@@ -107,3 +107,12 @@ test('it remembers no token beyond its end, and none that was refused', async ()
   await kit.clock.advance(1)
   expect(verifier.verify(access_token)).toEqual({ ok: false, error: 'expired' })
 })
+
+test('a clock that is put back makes it remember no longer', async () => {
+  const verifier = createVerifier({ ...kit, rememberMs: SECOND_MS })
+  const { access_token } = await kit.connect(client)
+  expect(verifier.verify(access_token).ok).toBe(true)
+  kit.sql('UPDATE families SET revoked_at = 1')
+  kit.clock.set(kit.clock.now() - HOUR_MS)
+  expect(verifier.verify(access_token)).toEqual({ ok: false, error: 'revoked' })
+})
