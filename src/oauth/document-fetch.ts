@@ -33,9 +33,15 @@ const MAX_BYTES = 64 * 1024
 /** Addresses tried for one document: one of each family. */
 const MAX_ADDRESSES = 2
 
+/** The IPv6 addresses that are given out at all; outside of it are old forms of IPv4, which ipaddr.js takes for unicast. */
+const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3')
+
 /** Whether an IP address is reachable from anywhere: not private, loopback, link-local, reserved or a tunnel's. */
 export function isPublicAddress(address: string): boolean {
-  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast'
+  if (!ipaddr.isValid(address)) return false
+  const parsed = ipaddr.process(address)
+  if (parsed.kind() === 'ipv6' && !parsed.match(GLOBAL_IPV6)) return false
+  return parsed.range() === 'unicast'
 }
 
 const systemResolve = async (host: string): Promise<string[]> =>

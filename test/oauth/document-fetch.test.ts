@@ -174,6 +174,8 @@ test.each([
   ['64:ff9b::a00:1', false],
   ['2002:7f00:1::', false],
   ['2001:db8::1', false],
+  ['::7f00:1', false],
+  ['4000::1', false],
   ['not an address', false],
 ])('%s is public: %p', (address, isPublic) => {
   expect(isPublicAddress(address)).toBe(isPublic)
