@@ -81,7 +81,8 @@ export function createOpenings(deps: {
         opening.child = child
       },
     })
-    if (opening.calledOff) {
+    // Another process may have revoked it meanwhile; nobody would look for a session that begins after that.
+    if (opening.calledOff || store.families.dead([caller.familyId]).length > 0) {
       if (launched.ok && launched.value.kind === 'ready')
         void launched.value.child.stop('session-ended')
       return refuse('login', 'access was revoked')

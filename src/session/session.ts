@@ -7,6 +7,7 @@ import type { RpcNotification, RpcRequest, RpcResponse } from '../mcp/rpc.ts'
 import type { SessionStreams } from '../mcp/streams.ts'
 import { ok, type Result } from '../result.ts'
 import type { Caller } from '../store/families.ts'
+import type { Store } from '../store/open.ts'
 import type { SessionRow, SessionUse } from '../store/sessions.ts'
 import { createAskIds } from './ask-ids.ts'
 import type { LiveChild } from './live.ts'
@@ -114,11 +115,7 @@ export class LiveSession implements Session {
     if (this.deps.launcher.closed) return stopping()
     this.row.calls++
     this.#touch()
-    const { row } = this
-    const watched = remembering(message, sink, row, (told) => {
-      Object.assign(row, told)
-      this.deps.store.sessions.remember(row.idHash, told)
-    })
+    const watched = remembering(message, sink, this.row, (told) => this.#remember(told))
     return await this.#seat(caller.scopes).use((child) => child.call(message, watched))
   }
 
@@ -211,10 +208,7 @@ export class LiveSession implements Session {
 
   /** The row is told first: a child that starts meanwhile either reads it there or is told here. */
   async #initialized(): Promise<void> {
-    if (!this.row.initialized) {
-      this.row.initialized = true
-      this.deps.store.sessions.remember(this.hash, { initialized: true })
-    }
+    if (!this.row.initialized) this.#remember({ initialized: true })
     const awake = [...this.#seats.values()].filter(({ phase }) => phase !== 'asleep')
     await Promise.all(awake.map((seat) => seat.use((child) => child.sayInitialized())))
   }
@@ -225,6 +219,16 @@ export class LiveSession implements Session {
       .map((child) => ({ child, calls: child.named(message.params?.requestId) }))
       .filter(({ calls }) => calls > 0)
     if (named.length === 1 && named[0]?.calls === 1) named[0].child.notify(message)
+  }
+
+  /** Keeps what the next child must be told. If the store takes no write now, that is known until a restart only. */
+  #remember(told: Parameters<Store['sessions']['remember']>[1]): void {
+    Object.assign(this.row, told)
+    try {
+      this.deps.store.sessions.remember(this.hash, told)
+    } catch (error) {
+      this.#log.warn('what a session was told could not be written', { error })
+    }
   }
 
   #use(): SessionUse {

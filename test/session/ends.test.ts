@@ -169,6 +169,30 @@ describe('another process', () => {
     expect(world.audited('session.ended')).toContain('revoked: access was revoked')
   })
 
+  test('that revokes a login keeps it from opening a session, though its token was good a moment ago', async () => {
+    world.foreign.run("UPDATE families SET revoked_at = 1 WHERE id = 'family-alice-laptop'")
+    world.registry.obey()
+    const opening = world.registry.initialize(
+      world.alice,
+      request('initialize', INITIALIZE),
+      sink(),
+    )
+    expect(await opening).toMatchObject({ ok: false, error: { kind: 'login' } })
+    await world.clock.settle()
+    expect(world.spawner.alive).toEqual([])
+    expect(world.store.sessions.count()).toBe(0)
+  })
+
+  test('that holds the store keeps no answer from its caller', async () => {
+    const { session } = await world.open()
+    world.foreign.run('BEGIN IMMEDIATE')
+    const answer = sink()
+    await session.request(world.alice, request('logging/setLevel', { level: 'debug' }), answer)
+    await world.clock.settle()
+    world.foreign.run('COMMIT')
+    expect(answer.ends).toHaveLength(1)
+  })
+
   test('that holds the store delays the writing of an end, not the end', async () => {
     const { id, session } = await world.open()
     world.foreign.run('BEGIN IMMEDIATE')
