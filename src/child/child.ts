@@ -3,7 +3,7 @@ import type { Log } from '../log.ts'
 import { signalGroup } from './group.ts'
 import { createInput } from './input.ts'
 import { launch } from './launch.ts'
-import { createLineSplitter, looksLikeMessage } from './lines.ts'
+import { createLineSplitter, readMessage } from './lines.ts'
 import { findStartTime } from './orphans.ts'
 import { createStderrReader } from './stderr.ts'
 
@@ -30,8 +30,8 @@ export interface ChildExit {
 
 /** What a child makes known. Nothing is called before `spawn` has returned, nor after `exited`. */
 export interface ChildHandlers {
-  /** A line of standard output that can be a JSON-RPC message. */
-  line(text: string): void
+  /** A line of standard output that can be a JSON-RPC message; `value` is what it says, undefined for a long one. */
+  line(text: string, value?: unknown): void
   /** A line grew over the cap and is being skipped: whatever it answered stays without an answer. */
   oversize(): void
   /** So many more lines were no JSON, or not finished, and were dropped. */
@@ -105,7 +105,8 @@ export function createSpawn(options: SpawnOptions): Spawn {
     const splitter = createLineSplitter(spec.maxLineBytes, {
       line(text) {
         if (text.trim() === '') return
-        if (looksLikeMessage(text)) tell(() => handlers.line(text))
+        const message = readMessage(text)
+        if (message) tell(() => handlers.line(text, message.value))
         else noise += 1
       },
       oversize: () => tell(() => handlers.oversize()),

@@ -109,14 +109,13 @@ function decode(bytes: Uint8Array): string {
 /** Lines up to this many characters are parsed to see whether they are JSON; of longer ones only both ends are looked at. */
 const MAX_PARSED_CHARS = 64 * 1024
 
-/** Whether a line can be a JSON-RPC message: an object or a batch. The bridge parses it for good. */
-export function looksLikeMessage(line: string): boolean {
-  if (!/^[ \t]*[[{]/.test(line) || !/[\]}][ \t]*$/.test(line.slice(-64))) return false
-  if (line.length > MAX_PARSED_CHARS) return true
+/** Reads a line that can be a JSON-RPC message, an object or a batch; `value` is missing for a long one. */
+export function readMessage(line: string): { value?: unknown } | undefined {
+  if (!/^[ \t]*[[{]/.test(line) || !/[\]}][ \t]*$/.test(line.slice(-64))) return undefined
+  if (line.length > MAX_PARSED_CHARS) return {}
   try {
-    JSON.parse(line)
-    return true
+    return { value: JSON.parse(line) }
   } catch {
-    return false
+    return undefined
   }
 }

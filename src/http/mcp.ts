@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import { openExchange } from '../mcp/exchange.ts'
+import { type Exchange, openExchange } from '../mcp/exchange.ts'
 import {
   checkBatch,
   checkPostHeaders,
@@ -104,7 +104,10 @@ async function post(request: Request, headers: InboundHeaders, caller: Caller, d
   if (!session.ok) return sessionNotFound()
   const allowed = checkBatch(batch, session.value.protocolVersion)
   if (!allowed.ok) return rejected(allowed.error)
-  return await converse(request, session.value, { messages, batch }, caller, deps)
+  const [message] = messages
+  if (!batch && message?.kind === 'request')
+    return await call(request, session.value, message, caller, deps)
+  return await converse(request, session.value, messages, caller, deps)
 }
 
 /** The reply waits for the session: its id is a header. What the child says before that is told after. */
@@ -135,41 +138,59 @@ async function initialize(request: RpcRequest, caller: Caller, deps: HttpDeps): 
   return exchangeReply(await exchange.respond(), { 'Mcp-Session-Id': sessionId })
 }
 
-/** Hands the messages of one POST to the session's child: requests open an exchange, the rest is 202. */
+/** Hands one request to the session's child. */
+async function call(
+  http: Request,
+  session: Session,
+  request: RpcRequest,
+  caller: Caller,
+  deps: HttpDeps,
+): Promise<Response> {
+  const refusal = denied(deps, caller, session, request, false)
+  if (refusal) return deniedReply(deps, refusal)
+  const { clock, permissions, policy } = deps
+  const { streams } = session
+  const exchange = openExchange({ clock, streams, ids: [request.idText], holder: caller })
+  const shown = permissions.shown(request, caller.scopes, exchange)
+  const taken = await session.request(caller, request, shown)
+  return taken.ok ? await replyOf(exchange, http) : refused(taken.error, policy, request.idText)
+}
+
+/** Hands notifications, responses or a batch to the session's child: requests open an exchange, the rest is 202. */
 async function converse(
   http: Request,
   session: Session,
-  { messages, batch }: { messages: ClientMessage[]; batch: boolean },
+  messages: readonly ClientMessage[],
   caller: Caller,
   deps: HttpDeps,
 ): Promise<Response> {
   const requests = messages.filter((message) => message.kind === 'request')
-  const [only] = requests
-  const refusal = only && !batch ? denied(deps, caller, session, only, batch) : undefined
-  if (refusal) return deniedReply(deps, refusal)
   const exchange = openExchange({
     clock: deps.clock,
     streams: session.streams,
     ids: requests.map(({ idText }) => idText),
-    batch,
+    batch: true,
     holder: caller,
   })
   const handed = messages.map(async (message) => {
     if (message.kind === 'notification') return await session.notify(caller, message)
     if (message.kind === 'response') return await session.answer(caller, message)
     const sink = exchange.sinks[requests.indexOf(message)] ?? exchange
-    const refusal = batch ? denied(deps, caller, session, message, batch) : undefined
+    const refusal = denied(deps, caller, session, message, true)
     if (refusal) return ok(sink.end(refusal.text))
     const shown = deps.permissions.shown(message, caller.scopes, sink)
     const taken = await session.request(caller, message, shown)
-    if (!taken.ok && batch) sink.end(refusalText(taken.error, message.idText))
+    if (!taken.ok) sink.end(refusalText(taken.error, message.idText))
     return taken
   })
-  for (const taken of await Promise.all(handed)) {
-    const refusedWhole = !taken.ok && (!batch || requests.length === 0)
-    if (refusedWhole) return refused(taken.error, deps.policy, requests[0]?.idText)
-  }
-  if (requests.length === 0) return accepted()
+  const outcomes = await Promise.all(handed)
+  if (requests.length > 0) return await replyOf(exchange, http)
+  for (const taken of outcomes) if (!taken.ok) return refused(taken.error, deps.policy, undefined)
+  return accepted()
+}
+
+/** What an exchange comes to; nothing once its client is gone. */
+async function replyOf(exchange: Exchange, http: Request): Promise<Response> {
   http.signal.addEventListener('abort', () => exchange.disconnect(), { once: true })
   if (http.signal.aborted) exchange.disconnect()
   return exchangeReply(await exchange.respond())

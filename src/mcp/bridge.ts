@@ -47,8 +47,8 @@ export interface Bridge {
   notify(notification: RpcNotification): void
   /** Passes a client's answer on to the child that asked; false when this child asked nothing under that id. */
   answer(response: RpcResponse): boolean
-  /** Takes a line of the child in. */
-  receive(line: string): void
+  /** Takes a line of the child in; `value` is what it says, if that is known. */
+  receive(line: string, value?: unknown): void
   /**
    * Ends every open call with an error. Unless only a line was too long, the child is gone, and the client is told that
    * its questions need no answer any more.
@@ -222,8 +222,9 @@ export function createBridge(options: BridgeOptions): Bridge {
       const idText = asks.take(response.id)
       return idText !== undefined && channel.send(rebuildResponse(response, idText))
     },
-    receive(raw) {
-      const messages = readLine(clean(raw))
+    receive(raw, value) {
+      const line = clean(raw)
+      const messages = readLine(line, line === raw ? value : undefined)
       if (messages === undefined) dropped++
       else for (const message of messages) onMessage(message)
     },

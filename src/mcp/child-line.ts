@@ -17,14 +17,19 @@ export interface ChildMessage {
 
 /**
  * The messages of a line, one or a batch; undefined when the line is no JSON.
+ * @param known what it says, if somebody has parsed it before
  * @param largeChars from how many characters on an answer is not parsed, but only seen to open and close as it should
  */
-export function readLine(line: string, largeChars = LARGE_CHARS): ChildMessage[] | undefined {
-  const outlined = line.length < largeChars ? undefined : outline(line)
+export function readLine(
+  line: string,
+  known?: unknown,
+  largeChars = LARGE_CHARS,
+): ChildMessage[] | undefined {
+  const outlined = known !== undefined || line.length < largeChars ? undefined : outline(line)
   if (outlined) return [outlined]
-  let value: unknown
+  let value = known
   try {
-    value = JSON.parse(line)
+    value ??= JSON.parse(line)
   } catch {
     return undefined
   }

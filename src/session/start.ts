@@ -65,7 +65,7 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
       secrets: [access.credential, ...access.secrets()],
     },
     {
-      line: (text) => bridge.receive(text),
+      line: (text, value) => bridge.receive(text, value),
       oversize() {
         log.warn('child said a line over the cap', { pid: running.pid })
         bridge.fail('line-too-long', 'the child answered with a line over the cap')

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createLineSplitter, looksLikeMessage } from '../../src/child/lines.ts'
+import { createLineSplitter, readMessage } from '../../src/child/lines.ts'
 
 /** Splits `bytes` given in pieces of `size` bytes. */
 function split(bytes: Uint8Array, size: number, maxBytes = 1000) {
@@ -62,20 +62,20 @@ describe('lines', () => {
 
 describe('a message', () => {
   test.each(['{}', ' {"a":[1]} ', '[{"a":1}]'])('can be %p', (line) => {
-    expect(looksLikeMessage(line)).toBe(true)
+    expect(readMessage(line)).toEqual({ value: JSON.parse(line) })
   })
 
   test.each(['', 'hello', '"text"', '1', 'null', '{not json}', '{"a":1', '\ufeff{}', '{} {}'])(
     'cannot be %p',
     (line) => {
-      expect(looksLikeMessage(line)).toBe(false)
+      expect(readMessage(line)).toBeUndefined()
     },
   )
 
   test('of great length is judged by its two ends', () => {
     const long = 'x'.repeat(100_000)
-    expect(looksLikeMessage(`{"a":"${long}"}`)).toBe(true)
-    expect(looksLikeMessage(`{"a":"${long}`)).toBe(false)
-    expect(looksLikeMessage(`${long}}`)).toBe(false)
+    expect(readMessage(`{"a":"${long}"}`)).toEqual({})
+    expect(readMessage(`{"a":"${long}`)).toBeUndefined()
+    expect(readMessage(`${long}}`)).toBeUndefined()
   })
 })

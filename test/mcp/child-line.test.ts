@@ -32,7 +32,7 @@ describe('an answer that is not parsed', () => {
     for (let run = 0; run < 5000; run++) {
       const line = answer(random)
       const [parsed] = readLine(line) ?? []
-      const [large] = readLine(line, 0) ?? []
+      const [large] = readLine(line, undefined, 0) ?? []
       const known = parsed?.value as Record<string, unknown>
       const seen = large?.value as Record<string, unknown>
       expect(seen.id).toEqual(known.id)
@@ -52,7 +52,7 @@ describe('an answer that is not parsed', () => {
     '{"id":,"result":{}}',
     '{}}',
   ])('is none when it does not close as it should: %s', (line) => {
-    expect(readLine(line, 0)).toBeUndefined()
+    expect(readLine(line, undefined, 0)).toBeUndefined()
   })
 
   test.each([
@@ -61,13 +61,13 @@ describe('an answer that is not parsed', () => {
     '{"result":{"a":1}}',
     '"text"',
   ])('is parsed when it is something else: %s', (line) => {
-    expect(readLine(line, 0)).toEqual(readLine(line))
-    expect(readLine(line, 0)?.[0]?.id).toBeUndefined()
+    expect(readLine(line, undefined, 0)).toEqual(readLine(line))
+    expect(readLine(line, undefined, 0)?.[0]?.id).toBeUndefined()
   })
 
   test('has sixteen members at most', () => {
     const members = Array.from({ length: 16 }, (_, n) => `"k${n}":${n}`)
     const line = `{"id":1,"result":{"a":1},${members.join()}}`
-    expect(readLine(line, 0)).toEqual(readLine(line))
+    expect(readLine(line, undefined, 0)).toEqual(readLine(line))
   })
 })
