@@ -1,6 +1,6 @@
 import { type Clock, SECOND_MS, within } from '../../clock.ts'
 import { ok, type Result } from '../../result.ts'
-import type { Refusal } from '../refusal.ts'
+import { type Refusal, refuse } from '../refusal.ts'
 import type { Idle } from '../slots.ts'
 import { isFit, keyText, type PoolChild, type PoolKey } from './child.ts'
 import type { Starter } from './starter.ts'
@@ -9,10 +9,10 @@ import type { Starter } from './starter.ts'
 const BORROW_MS = 50
 
 /** How long a call waits for a child when there is no room for another, in ms. */
-const FULL_WAIT_MS = 5 * SECOND_MS
+export const FULL_WAIT_MS = 5 * SECOND_MS
 
 /** How often it looks again meanwhile, in ms. */
-const LOOK_AGAIN_MS = 250
+export const LOOK_AGAIN_MS = 250
 
 /** The right to a child of one's own, for one call: what it says can be about nothing else. */
 export interface Lease {
@@ -44,6 +44,8 @@ export interface ExclusiveDeps {
   starter: Starter
   clock: Clock
   epoch(accountId: string): number
+  /** Children of one account: fewer than it may have, so that calls which ask nothing find one as well. */
+  mostPerAccount: number
 }
 
 /** The children that are leased to one call at a time. */
@@ -62,9 +64,12 @@ export function createExclusiveChildren({
   starter,
   clock,
   epoch,
+  mostPerAccount,
 }: ExclusiveDeps): ExclusiveChildren {
   const all = new Set<Held>()
   const waiters = new Set<Waiter>()
+  /** How many are being started, by account. */
+  const starting = new Map<string, number>()
 
   const isFree = ({ lease, promised }: Held): boolean => !lease && !promised
   const fit = ({ child }: Held): boolean => isFit(child, epoch(child.key.accountId))
@@ -119,7 +124,9 @@ export function createExclusiveChildren({
     waiters.add(waiter)
     await within(clock, ms, woken.promise)
     waiters.delete(waiter)
-    return got
+    if (!got || fit(got)) return got
+    void stop(got)
+    return undefined
   }
 
   const add = (child: PoolChild): Held => {
@@ -138,6 +145,26 @@ export function createExclusiveChildren({
     return held
   }
 
+  /** Starts a child, in the place of an idle one when the account has as many as it may. */
+  const start = async (key: PoolKey): Promise<Result<PoolChild, Refusal>> => {
+    const { accountId } = key
+    const own = [...all].filter(({ child }) => child.key.accountId === accountId)
+    const others = starting.get(accountId) ?? 0
+    if (own.length + others >= mostPerAccount) {
+      const idle = own.find(isFree)
+      if (!idle) return refuse('full', 'every child of this account is busy', FULL_WAIT_MS)
+      all.delete(idle)
+      starting.set(accountId, others + 1)
+      await stop(idle)
+    } else starting.set(accountId, others + 1)
+    try {
+      return await starter.start(key, 'wake')
+    } finally {
+      starting.set(accountId, (starting.get(accountId) ?? 1) - 1)
+      if (starting.get(accountId) === 0) starting.delete(accountId)
+    }
+  }
+
   const ofKey = (key: string): Held[] => [...all].filter((held) => held.key === key)
 
   return {
@@ -152,7 +179,7 @@ export function createExclusiveChildren({
           const heired = await wait(key, BORROW_MS)
           if (heired) return ok(take(heired, familyId))
         }
-        const started = await starter.start(key, 'wake')
+        const started = await start(key)
         if (started.ok) return ok(take(add(started.value), familyId))
         const left = until - clock.now()
         if (started.error.kind !== 'full' || left <= 0) return started

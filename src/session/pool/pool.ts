@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import { type Clock, sleep } from '../../clock.ts'
 import type { Config } from '../../config.ts'
 import type { Log } from '../../log.ts'
 import type { Era } from '../../mcp/era.ts'
@@ -7,7 +7,7 @@ import { covers } from '../../scopes.ts'
 import type { Refusal } from '../refusal.ts'
 import type { Idle } from '../slots.ts'
 import { isFit, type PoolChild, type PoolKey } from './child.ts'
-import { createExclusiveChildren, type Lease } from './exclusive.ts'
+import { createExclusiveChildren, FULL_WAIT_MS, type Lease, LOOK_AGAIN_MS } from './exclusive.ts'
 import { createSharedChildren } from './shared.ts'
 import { createStarter, type StarterDeps } from './starter.ts'
 
@@ -17,7 +17,7 @@ const DIED_DRAIN_MS = 5_000
 export interface PoolDeps extends StarterDeps {
   clock: Clock
   log: Log
-  config: Pick<Config, 'callTimeoutMs' | 'sessionIdleTimeoutMs'>
+  config: Pick<Config, 'callTimeoutMs' | 'maxSessionsPerUser' | 'sessionIdleTimeoutMs'>
   epoch(accountId: string): number
   /** The resources that the child of a key watches for its clients. */
   watched(key: string): readonly string[]
@@ -57,10 +57,13 @@ export interface Pool {
 
 /** An empty pool. */
 export function createPool(deps: PoolDeps): Pool {
-  const { config, epoch } = deps
+  const { clock, config, epoch } = deps
   const starter = createStarter(deps)
   const shared = createSharedChildren({ ...deps, starter, callTimeoutMs: config.callTimeoutMs })
-  const exclusive = createExclusiveChildren({ ...deps, starter })
+  const { maxSessionsPerUser } = config
+  const mostPerAccount =
+    maxSessionsPerUser > 0 ? Math.max(1, maxSessionsPerUser - 1) : Number.POSITIVE_INFINITY
+  const exclusive = createExclusiveChildren({ ...deps, starter, mostPerAccount })
 
   /** Ends every child whose key matches. */
   const end = (matches: (key: PoolKey) => boolean): void => {
@@ -72,7 +75,14 @@ export function createPool(deps: PoolDeps): Pool {
     get era() {
       return starter.era
     },
-    share: shared.use,
+    async share(key, familyId, work) {
+      const until = clock.now() + FULL_WAIT_MS
+      for (;;) {
+        const used = await shared.use(key, familyId, work)
+        if (used.ok || used.error.kind !== 'full' || clock.now() >= until) return used
+        await sleep(clock, LOOK_AGAIN_MS)
+      }
+    },
     lease: exclusive.lease,
     current: shared.current,
     *idle() {
