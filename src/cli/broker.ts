@@ -18,7 +18,7 @@ import { createClients } from '../oauth/clients.ts'
 import { createConnections } from '../oauth/connections.ts'
 import { createPageSessions } from '../oauth/page-session.ts'
 import { createPolicy } from '../oauth/policy.ts'
-import { createRevocation } from '../oauth/revoke.ts'
+import { createRevocation, REVOKED_UPSTREAM } from '../oauth/revoke.ts'
 import { createStepUps } from '../oauth/step-up.ts'
 import { createTokens } from '../oauth/token.ts'
 import { createVault } from '../oauth/vault.ts'
@@ -108,7 +108,7 @@ export async function openBroker({
       renewed: (accountId) => registry.credentialRenewed(accountId),
       healed: (accountId) => registry.credentialRenewed(accountId),
       died(accountId, reason) {
-        if (reason === 'revoked') revocation.endAccount(accountId, 'revoked at Forgejo')
+        if (reason === 'revoked') revocation.endAccount(accountId, REVOKED_UPSTREAM)
         registry.credentialDied(accountId)
       },
     },

@@ -74,15 +74,23 @@ export function createRevocation(deps: {
 
     endAccount(accountId, reason) {
       const now = clock.now()
-      const ended = store.transaction(() => {
-        const ids = store.families.revokeOfAccount(now, accountId, reason)
-        store.pages.removeOfAccount(accountId)
-        store.audit.add(now, { event: 'account.ended', accountId, reason })
-        return ids
-      })
-      tell(ended, reason)
+      tell(
+        store.transaction(() => endLogins(store, now, accountId, reason)),
+        reason,
+      )
     },
   }
+}
+
+/** Why the logins of an account end whose user took the broker's authorization away. */
+export const REVOKED_UPSTREAM = 'revoked at Forgejo'
+
+/** Inside a transaction: ends every login of an account, browsers included; returns the families that ended. */
+export function endLogins(store: Store, now: number, accountId: string, reason: string): string[] {
+  const ids = store.families.revokeOfAccount(now, accountId, reason)
+  store.pages.removeOfAccount(accountId)
+  if (ids.length > 0) store.audit.add(now, { event: 'account.ended', accountId, reason })
+  return ids
 }
 
 /**

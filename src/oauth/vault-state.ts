@@ -5,6 +5,7 @@ import type { Log } from '../log.ts'
 import type { Store } from '../store/open.ts'
 import type { VaultRow } from '../store/vaults.ts'
 import type { DeadReason } from './credential.ts'
+import { endLogins, REVOKED_UPSTREAM } from './revoke.ts'
 import { endsOf, type Held, type Origin, replaces } from './vault-rules.ts'
 
 /** What the vault tells the rest of the broker, always after it is stored. */
@@ -130,6 +131,9 @@ export function createVaultState(deps: {
           store.audit.add(clock.now(), { event: 'vault.renewed', accountId })
         return 'renewed'
       }
+      // All that it ended is over for good, also when the broker was stopped before it could say so.
+      const { reason } = held.content
+      if (reason === 'revoked') endLogins(store, clock.now(), accountId, REVOKED_UPSTREAM)
       store.audit.add(clock.now(), { event: 'vault.healed', accountId })
       return 'healed'
     },

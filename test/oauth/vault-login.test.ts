@@ -41,6 +41,31 @@ describe('a login', () => {
     expect(kit.token(bob)).toStartWith('access-2-1-')
   })
 
+  test('after the user took the grant away ends the older logins, if the broker was stopped before it could', async () => {
+    const id = await kit.account()
+    const now = kit.clock.now()
+    kit.store.clients.insert(now, {
+      id: 'client_1',
+      kind: 'dynamic',
+      name: 'App',
+      redirectUris: [],
+      metadata: {},
+    })
+    kit.store.grants.add(now, { id: 'grant_1', accountId: id, clientId: 'client_1', scopes: [] })
+    const family = { grantId: 'grant_1', scopes: [], resource: 'r' }
+    kit.store.families.add(now, { id: 'family_1', ...family })
+    kit.forgejo.refreshes.push(failures.revoked)
+    await kit.vault.renew(id)
+    // Nobody heard of it.
+    expect(kit.told).toEqual(['died revoked'])
+    kit.restart()
+    await kit.account()
+    expect(kit.store.families.find('family_1')?.revokedReason).toBe('revoked at Forgejo')
+    kit.store.families.add(now, { id: 'family_2', ...family })
+    await kit.account()
+    expect(kit.store.families.find('family_2')?.revokedAt).toBeNull()
+  })
+
   test('from a second client takes the vault over: its pair is the one that Forgejo still knows', async () => {
     const id = await kit.account()
     await kit.account()
