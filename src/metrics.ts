@@ -8,13 +8,37 @@ export function createMetrics() {
     new Counter<L>({ name: `fjmcp_${name}`, help, labelNames, registers })
   const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
     new Gauge<L>({ name: `fjmcp_${name}`, help, labelNames, registers })
+  /** A counter for what happens all the time: prom-client is told only when somebody looks. */
+  const tally = <L extends string>(name: string, help: string, labelNames: L[]) => {
+    const noted = new Map<string, { labels: Record<L, string>; count: number }>()
+    const total: Counter<L> = new Counter<L>({
+      name: `fjmcp_${name}`,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        for (const each of noted.values()) total.inc(each.labels, each.count)
+        noted.clear()
+      },
+    })
+    return {
+      inc(labels: Record<L, string>): void {
+        let key = ''
+        for (const label of labelNames) key += `${labels[label]} `
+        const known = noted.get(key)
+        if (known) known.count++
+        else noted.set(key, { labels, count: 1 })
+      },
+      get: () => total.get(),
+    }
+  }
   return {
     registry,
-    requests: counter('mcp_requests_total', 'Requests on /mcp by method and status.', [
+    requests: tally('mcp_requests_total', 'Requests on /mcp by method and status.', [
       'method',
       'status',
     ]),
-    calls: counter('calls_total', 'JSON-RPC requests sent to a child, by outcome.', ['outcome']),
+    calls: tally('calls_total', 'JSON-RPC requests sent to a child, by outcome.', ['outcome']),
     childrenStarted: counter('children_started_total', 'Children started, by reason.', ['reason']),
     childrenEnded: counter('children_ended_total', 'Children ended, by reason.', ['reason']),
     childNoise: counter(

@@ -50,10 +50,7 @@ export function createLineSplitter(maxBytes: number, handlers: LineHandlers): Li
     }
   }
 
-  const held = (): Uint8Array => {
-    const last = block.subarray(0, filled)
-    return full.length === 0 ? last : Buffer.concat([...full, last], length)
-  }
+  const held = (): Buffer => Buffer.concat([...full, block.subarray(0, filled)], length)
 
   function release(): void {
     full = []
@@ -62,34 +59,34 @@ export function createLineSplitter(maxBytes: number, handlers: LineHandlers): Li
     if (block.length > KEPT_BLOCK_BYTES) block = EMPTY
   }
 
-  /** Takes a part of a line; false once the line is over the cap. */
-  function fits(part: Uint8Array): boolean {
+  /** Whether a line may go on for so many bytes; false once it is over the cap. */
+  function fits(bytes: number): boolean {
     if (skipping) return false
-    if (length + part.length <= maxBytes) return true
+    if (length + bytes <= maxBytes) return true
     skipping = true
     release()
     handlers.oversize()
     return false
   }
 
+  /** The line whose last part are the first `end` bytes of a chunk. */
+  function rest(bytes: Buffer, end: number): string {
+    hold(bytes.subarray(0, end))
+    const text = decode(held(), 0, length)
+    release()
+    return text
+  }
+
   return {
     push(chunk) {
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
       let from = 0
-      let at = chunk.indexOf(NEWLINE)
-      while (at >= 0) {
-        const part = chunk.subarray(from, at)
-        if (fits(part)) {
-          if (length > 0) hold(part)
-          const text = decode(length > 0 ? held() : part)
-          release()
-          handlers.line(text)
-        }
+      for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, from)) {
+        if (fits(at - from)) handlers.line(length > 0 ? rest(bytes, at) : decode(bytes, from, at))
         skipping = false
         from = at + 1
-        at = chunk.indexOf(NEWLINE, from)
       }
-      const rest = chunk.subarray(from)
-      if (rest.length > 0 && fits(rest)) hold(rest)
+      if (from < bytes.length && fits(bytes.length - from)) hold(bytes.subarray(from))
     },
 
     end() {
@@ -101,17 +98,30 @@ export function createLineSplitter(maxBytes: number, handlers: LineHandlers): Li
   }
 }
 
-function decode(bytes: Uint8Array): string {
-  const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length
-  return Buffer.from(bytes.buffer, bytes.byteOffset, end).toString('utf8')
+function decode(bytes: Buffer, start: number, end: number): string {
+  const cut = end > start && bytes[end - 1] === CARRIAGE_RETURN ? 1 : 0
+  return bytes.toString('utf8', start, end - cut)
 }
 
 /** Lines up to this many characters are parsed to see whether they are JSON; of longer ones only both ends are looked at. */
 const MAX_PARSED_CHARS = 64 * 1024
 
+const isBlank = (character: string | undefined): boolean => character === ' ' || character === '\t'
+
+/** Whether a line opens and closes as an object or an array does. */
+function isEnclosed(line: string): boolean {
+  let first = 0
+  while (isBlank(line[first])) first++
+  let last = line.length - 1
+  while (isBlank(line[last])) last--
+  const open = line[first]
+  const close = line[last]
+  return (open === '{' || open === '[') && (close === '}' || close === ']')
+}
+
 /** Reads a line that can be a JSON-RPC message, an object or a batch; `value` is missing for a long one. */
 export function readMessage(line: string): { value?: unknown } | undefined {
-  if (!/^[ \t]*[[{]/.test(line) || !/[\]}][ \t]*$/.test(line.slice(-64))) return undefined
+  if (!isEnclosed(line)) return undefined
   if (line.length > MAX_PARSED_CHARS) return {}
   try {
     return { value: JSON.parse(line) }
