@@ -1,7 +1,7 @@
 import { defineCommand } from 'citty'
 import { systemClock } from '../clock.ts'
-import { OperatorError } from '../errors.ts'
 import { createRevocation } from '../oauth/revoke.ts'
+import { accountNamed } from './account.ts'
 import { withStore } from './existing.ts'
 import { storeArgs } from './settings.ts'
 import { jsonArg, printJson, printTable, when } from './table.ts'
@@ -51,9 +51,7 @@ const disconnect = defineCommand({
   },
   run: ({ args }) =>
     withStore(args, ({ store }) => {
-      const account = store.admin.findAccount(args.account)
-      if (!account)
-        throw new OperatorError(`no account ${args.account}`, '`accounts list` shows them')
+      const account = accountNamed(store, args.account)
       const revocation = createRevocation({
         store,
         clock: systemClock,

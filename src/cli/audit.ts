@@ -2,6 +2,7 @@ import { defineCommand } from 'citty'
 import { OperatorError } from '../errors.ts'
 import type { AuditFilter } from '../store/audit.ts'
 import { parseDuration, parseInteger } from '../units.ts'
+import { accountNamed } from './account.ts'
 import { withStore } from './existing.ts'
 import { storeArgs } from './settings.ts'
 import { jsonArg, printJson, printTable, when } from './table.ts'
@@ -51,12 +52,7 @@ export const auditCommand = defineCommand({
       if (args.client !== undefined) filter.clientId = args.client
       if (args.family !== undefined) filter.familyId = args.family
       if (args.session !== undefined) filter.session = args.session.toLowerCase()
-      if (args.account !== undefined) {
-        const account = store.admin.findAccount(args.account)
-        if (!account)
-          throw new OperatorError(`no account ${args.account}`, '`accounts list` shows them')
-        filter.accountId = account.id
-      }
+      if (args.account !== undefined) filter.accountId = accountNamed(store, args.account).id
       const rows = store.audit.list(filter)
       if (args.json) return printJson(rows)
       const logins = new Map(store.admin.accounts().map(({ id, login }) => [id, login]))

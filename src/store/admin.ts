@@ -73,10 +73,10 @@ export function adminStore(db: Db) {
         .all()
     },
 
-    /** The account with this id, login or `sub:ID`. */
-    findAccount(name: string): { id: string; login: string } | undefined {
+    /** The accounts with this id, login or `sub:ID`; several may have had the same login when they were last seen. */
+    findAccounts(name: string): { id: string; sub: string; login: string }[] {
       return db
-        .select({ id: accounts.id, login: accounts.login })
+        .select({ id: accounts.id, sub: accounts.sub, login: accounts.login })
         .from(accounts)
         .where(
           or(
@@ -85,7 +85,8 @@ export function adminStore(db: Db) {
             eq(sql`'sub:' || ${accounts.sub}`, name),
           ),
         )
-        .get()
+        .limit(LIST_LIMIT)
+        .all()
     },
 
     /** Sessions that have not ended, the last used first; each is named by the start of its hash. */
