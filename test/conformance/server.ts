@@ -48,14 +48,23 @@ export function judge(
   }
 }
 
+export interface ServerOptions {
+  /** The child; the plain one that the suite wants unless said otherwise. */
+  binary?: () => Promise<string>
+  /** Why a check may fail, by `scenario:check`; what is written down for the revision unless said otherwise. */
+  expected?: Record<string, string>
+}
+
 /** Declares a test for each server scenario of a revision, all of one run of the suite. */
-export function describeServer(revision: Revision): void {
+export function describeServer(
+  revision: Revision,
+  { binary, expected = EXPECTED[revision] ?? {} }: ServerOptions = {},
+): void {
   describe(`a server of revision ${revision}, by the conformance suite`, () => {
     const { required, unscored } = scenariosOf(revision)
-    const expected = EXPECTED[revision] ?? {}
     let run: ServerRun
     beforeAll(async () => {
-      run = await runServerSuite(revision)
+      run = await runServerSuite(revision, binary ? { binary: await binary() } : {})
     }, SUITE_MS)
 
     const check = (scenario: string) => {
