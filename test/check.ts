@@ -13,7 +13,10 @@ const bun = process.execPath
 const bin = (name: string): string[] => [bun, 'x', '--no-install', name]
 
 const steps: Step[] = [
-  { name: 'format and lint', command: [...bin('biome'), 'ci', '--error-on-warnings', '.'] },
+  {
+    name: 'format and lint',
+    command: [...bin('biome'), 'ci', '--colors=off', '--error-on-warnings', '.'],
+  },
   { name: 'types', command: [...bin('tsc'), '--noEmit'] },
   { name: 'migrations in step with the schema', command: [bun, import.meta.path, '--migrations'] },
   { name: 'build', command: [bun, 'build.ts'] },
@@ -56,7 +59,8 @@ function migrationsInStep(): boolean {
 }
 
 async function runStep({ command }: Step): Promise<{ code: number; output: string }> {
-  const child = Bun.spawn(command, { stdout: 'pipe', stderr: 'pipe', stdin: 'ignore' })
+  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' }
+  const child = Bun.spawn(command, { env, stdout: 'pipe', stderr: 'pipe', stdin: 'ignore' })
   let output = ''
   const pass = async (from: ReadableStream<Uint8Array>, to: NodeJS.WriteStream) => {
     const decoder = new TextDecoder()

@@ -37,7 +37,10 @@ export interface SeenEvent {
 /** Reads the whole events of a text; comments count for nothing. */
 export function readEvents(text: string): SeenEvent[] {
   const whole = text.slice(0, text.lastIndexOf('\n\n') + 1)
-  const blocks = whole.trim().split('\n\n').filter((block) => block !== '' && !block.startsWith(':'))
+  const blocks = whole
+    .trim()
+    .split('\n\n')
+    .filter((block) => block !== '' && !block.startsWith(':'))
   return blocks.map((block) => {
     const fields = block.split('\n').map((line) => /^(\w+): ?(.*)$/s.exec(line) ?? [])
     const data = fields.flatMap(([, name, value = '']) => (name === 'data' ? [value] : []))
