@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import { type Cancel, type Clock, MINUTE_MS } from '../clock.ts'
 import type { Config } from '../config.ts'
 import type { Upstream } from '../forgejo/upstream.ts'
 import type { Log } from '../log.ts'
@@ -30,16 +30,19 @@ export function openAccess(deps: {
 }): { access: AccessProvider; warnings: string[] } {
   const { config, store, upstream, vault, clock, log, metrics, opened } = deps
   let issuer: string | undefined
-  void upstream.discovery().then((found) => {
-    if (!found.ok) return log.warn('Forgejo does not answer yet', { reason: found.error.detail })
-    issuer = found.value.issuer
-    if (issuer !== config.forgejoUrl) {
-      log.warn("Forgejo's ROOT_URL is another than --forgejo-url", {
-        issuer,
-        configured: config.forgejoUrl,
-      })
-    }
+  const stopAsking = whenKnown(upstream, clock, {
+    known(found) {
+      issuer = found
+      if (issuer !== config.forgejoUrl) {
+        log.warn("Forgejo's ROOT_URL is another than --forgejo-url", {
+          issuer,
+          configured: config.forgejoUrl,
+        })
+      }
+    },
+    unknown: (reason) => log.warn('Forgejo does not answer yet', { reason }),
   })
+  opened.defer(stopAsking)
   if (config.childCredential === 'token') {
     return { access: createDirectAccess({ config, vault }), warnings: TOKEN_MODE_WARNINGS }
   }
@@ -62,4 +65,27 @@ export function openAccess(deps: {
   })
   opened.defer(() => relay.stop())
   return { access: relay, warnings: [] }
+}
+
+/**
+ * Asks Forgejo for its base (the discovery document's issuer) until it answers; `unknown` is told the first time that it
+ * does not. Returns what stops the asking.
+ */
+function whenKnown(
+  upstream: Pick<Upstream, 'discovery'>,
+  clock: Clock,
+  told: { known(issuer: string): void; unknown(reason: string): void },
+): Cancel {
+  let asked = false
+  const ask = async (): Promise<void> => {
+    const found = await upstream.discovery()
+    if (found.ok) {
+      stop()
+      told.known(found.value.issuer)
+    } else if (!asked) told.unknown(found.error.detail)
+    asked = true
+  }
+  const stop = clock.every(MINUTE_MS, () => void ask())
+  void ask()
+  return stop
 }
