@@ -6,3 +6,6 @@ export const ok = <T>(value: T): { ok: true; value: T } => ({ ok: true, value })
 
 /** Wraps a reason as a failed Result. */
 export const err = <E>(error: E): { ok: false; error: E } => ({ ok: false, error })
+
+/** What is there at once most of the time: a promise for every call would cost more than the call. */
+export type Soon<T> = T | Promise<T>

@@ -10,7 +10,7 @@ import {
 } from '../mcp/inbound.ts'
 import { parseBody } from '../mcp/parse.ts'
 import type { ClientMessage, RpcRequest } from '../mcp/rpc.ts'
-import { ok } from '../result.ts'
+import { ok, type Soon } from '../result.ts'
 import type { Session } from '../session/session.ts'
 import type { Caller, HttpDeps } from './deps.ts'
 import { bearerPlugin, guardMcp } from './guard.ts'
@@ -34,23 +34,23 @@ import { readBody } from './request.ts'
 const MAX_EARLY_MESSAGES = 256
 
 /** POST, GET and DELETE on /mcp (MCP Streamable HTTP), in the order of checks that the status table has. */
-export function createMcp(deps: HttpDeps) {
-  return async (request: Request, pluginToken?: string): Promise<Response> => {
-    const guarded = guardMcp(request, deps, pluginToken)
-    const response =
-      guarded instanceof Response ? guarded : await answer(request, guarded.caller, deps)
-    deps.metrics.requests.inc({ method: request.method, status: String(response.status) })
-    return response
-  }
+export async function answerMcp(
+  request: Request,
+  deps: HttpDeps,
+  pluginToken?: string,
+): Promise<Response> {
+  const guarded = guardMcp(request, deps, pluginToken)
+  const response =
+    guarded instanceof Response ? guarded : await answer(request, guarded.caller, deps)
+  deps.metrics.requests.inc({ method: request.method, status: String(response.status) })
+  return response
 }
 
 /** The same as a route. */
-export function mcpRoutes(deps: HttpDeps) {
-  const mcp = createMcp(deps)
-  return new Elysia({ name: 'mcp' })
+export const mcpRoutes = (deps: HttpDeps) =>
+  new Elysia({ name: 'mcp' })
     .use(bearerPlugin())
-    .all('/mcp', ({ request, bearer }) => mcp(request, bearer), { parse: 'none' })
-}
+    .all('/mcp', ({ request, bearer }) => answerMcp(request, deps, bearer), { parse: 'none' })
 
 function headersOf({ headers }: Request): InboundHeaders {
   const get = (name: string) => headers.get(name) ?? undefined
@@ -62,9 +62,9 @@ function headersOf({ headers }: Request): InboundHeaders {
   }
 }
 
-async function answer(request: Request, caller: Caller, deps: HttpDeps): Promise<Response> {
+function answer(request: Request, caller: Caller, deps: HttpDeps): Soon<Response> {
   const headers = headersOf(request)
-  if (request.method === 'POST') return await post(request, headers, caller, deps)
+  if (request.method === 'POST') return post(request, headers, caller, deps)
   const route = routeSession(request.method === 'GET' ? 'GET' : 'DELETE', headers)
   if (!route.ok) return rejected(route.error)
   const session = deps.registry.find(caller, route.value)
@@ -153,7 +153,7 @@ async function call(
   const exchange = openExchange({ clock, streams, ids: [request.idText], holder: caller })
   const shown = permissions.shown(request, caller.scopes, exchange)
   const taken = await session.request(caller, request, shown)
-  return taken.ok ? await replyOf(exchange, http) : refused(taken.error, policy, request.idText)
+  return taken.ok ? replyOf(exchange, http) : refused(taken.error, policy, request.idText)
 }
 
 /** Hands notifications, responses or a batch to the session's child: requests open an exchange, the rest is 202. */
@@ -184,14 +184,15 @@ async function converse(
     return taken
   })
   const outcomes = await Promise.all(handed)
-  if (requests.length > 0) return await replyOf(exchange, http)
+  if (requests.length > 0) return replyOf(exchange, http)
   for (const taken of outcomes) if (!taken.ok) return refused(taken.error, deps.policy, undefined)
   return accepted()
 }
 
 /** What an exchange comes to; nothing once its client is gone. */
-async function replyOf(exchange: Exchange, http: Request): Promise<Response> {
-  http.signal.addEventListener('abort', () => exchange.disconnect(), { once: true })
-  if (http.signal.aborted) exchange.disconnect()
-  return exchangeReply(await exchange.respond())
+function replyOf(exchange: Exchange, http: Request): Promise<Response> {
+  const { signal } = http
+  signal.addEventListener('abort', () => exchange.disconnect(), { once: true })
+  if (signal.aborted) exchange.disconnect()
+  return exchange.respond().then(exchangeReply)
 }

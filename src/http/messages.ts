@@ -1,6 +1,6 @@
 import { standingHeaders } from './cors.ts'
 import type { HttpDeps } from './deps.ts'
-import { createMcp } from './mcp.ts'
+import { answerMcp } from './mcp.ts'
 import { problemResponse } from './problem.ts'
 import { pathOf } from './request.ts'
 import { ruleFor } from './surface.ts'
@@ -13,14 +13,11 @@ export const isMessages = (request: Request): boolean =>
 
 /** Answers those requests. What the gate looks at on this path, the guard of /mcp sees to. */
 export function createMessages(deps: HttpDeps): (request: Request) => Promise<Response> {
-  const mcp = createMcp(deps)
   const rule = ruleFor(PATH)
-
-  const reply = (request: Request): Promise<Response> =>
-    mcp(request).catch((error) => problemResponse(deps, request, 'UNKNOWN', error))
-
   return async (request) => {
-    const response = await reply(request)
+    const response = await answerMcp(request, deps).catch((error) =>
+      problemResponse(deps, request, 'UNKNOWN', error),
+    )
     const headers = standingHeaders(rule, request.headers.get('origin'), deps.config)
     for (const name in headers) response.headers.set(name, headers[name] ?? '')
     return response

@@ -1,4 +1,4 @@
-import { err, ok, type Result } from '../result.ts'
+import { err, ok, type Result, type Soon } from '../result.ts'
 
 /**
  * The path of a request as it was sent, undecoded. Bun leaves only the path in `request.url` when the Host header is
@@ -24,16 +24,20 @@ export const mediaTypeOf = (request: Request): string =>
   (request.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
 
 /** Reads a body of at most `maxBytes`; a longer one is not read to its end. */
-export async function readBody(
+export function readBody(
+  request: Request,
+  maxBytes: number,
+): Soon<Result<Uint8Array, 'too-large'>> {
+  const announced = request.headers.get('content-length')
+  if (announced === null) return readChunks(request, maxBytes)
+  // What the header says is all that there is to read; a stream would cost more than the whole request.
+  return Number(announced) > maxBytes ? err('too-large') : request.bytes().then(ok)
+}
+
+async function readChunks(
   request: Request,
   maxBytes: number,
 ): Promise<Result<Uint8Array, 'too-large'>> {
-  const announced = request.headers.get('content-length')
-  if (announced !== null) {
-    // What the header says is all that there is to read; a stream would cost more than the whole request.
-    if (Number(announced) > maxBytes) return err('too-large')
-    return ok(await request.bytes())
-  }
   if (!request.body) return ok(new Uint8Array())
   const chunks: Uint8Array[] = []
   let bytes = 0

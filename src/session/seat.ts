@@ -1,4 +1,4 @@
-import { ok, type Result } from '../result.ts'
+import { ok, type Result, type Soon } from '../result.ts'
 import type { StartReason } from './launch.ts'
 import type { LiveChild, StopCause } from './live.ts'
 import { notFound, type Refusal, refuse } from './refusal.ts'
@@ -92,9 +92,12 @@ export class Seat {
   }
 
   /** Calls `work` with a child that is ready, waking one if need be; the child cannot be put to sleep in between. */
-  async use<T>(work: (child: LiveChild) => T): Promise<Result<T, Refusal>> {
+  use<T>(work: (child: LiveChild) => T): Soon<Result<T, Refusal>> {
     const fit = this.#fit
-    if (fit) return ok(work(fit))
+    return fit ? ok(work(fit)) : this.#useNext(work)
+  }
+
+  async #useNext<T>(work: (child: LiveChild) => T): Promise<Result<T, Refusal>> {
     this.#waiting++
     try {
       for (let tries = 0; tries < MAX_TRIES; tries++) {

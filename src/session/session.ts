@@ -5,7 +5,7 @@ import type { Reader } from '../mcp/reader.ts'
 import type { Allowance } from '../mcp/ring.ts'
 import type { RpcNotification, RpcRequest, RpcResponse } from '../mcp/rpc.ts'
 import type { SessionStreams } from '../mcp/streams.ts'
-import { ok, type Result } from '../result.ts'
+import { ok, type Result, type Soon } from '../result.ts'
 import type { Caller } from '../store/families.ts'
 import type { Store } from '../store/open.ts'
 import type { SessionRow, SessionUse } from '../store/sessions.ts'
@@ -28,7 +28,7 @@ export interface Session {
     caller: Caller,
     message: RpcRequest,
     sink: CallSink,
-  ): Promise<Result<{ cancel(reason: string): void }, Refusal>>
+  ): Soon<Result<{ cancel(reason: string): void }, Refusal>>
   /** Passes a notification on. A sleeping session is not woken: its next child is told what matters. */
   notify(caller: Caller, message: RpcNotification): Promise<Result<void, Refusal>>
   /**
@@ -104,11 +104,11 @@ export class LiveSession implements Session {
     this.#seat(scopes).adopt(child)
   }
 
-  async request(
+  request(
     caller: Caller,
     message: RpcRequest,
     sink: CallSink,
-  ): Promise<Result<{ cancel(reason: string): void }, Refusal>> {
+  ): Soon<Result<{ cancel(reason: string): void }, Refusal>> {
     const here = this.#here()
     if (!here) return notFound()
     if (here !== this) return here.request(caller, message, sink)
@@ -116,7 +116,7 @@ export class LiveSession implements Session {
     this.row.calls++
     this.#touch()
     const watched = remembering(message, sink, this.row, (told) => this.#remember(told))
-    return await this.#seat(caller.scopes).use((child) => child.call(message, watched))
+    return this.#seat(caller.scopes).use((child) => child.call(message, watched))
   }
 
   async notify(caller: Caller, message: RpcNotification): Promise<Result<void, Refusal>> {

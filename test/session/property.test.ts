@@ -70,7 +70,9 @@ async function live(seed: number): Promise<void> {
     if (!session || !caller) return
     const one: Asked = { id: `c${asked.length % 3}`, n: asked.length, ends: [], reply: undefined }
     const answer = sink()
-    const accepted = session.request(caller, tool(name, { n: one.n }, one.id), answer)
+    const accepted = Promise.resolve(
+      session.request(caller, tool(name, { n: one.n }, one.id), answer),
+    )
     void answer.reply.then((reply) => {
       one.reply = reply
     })
