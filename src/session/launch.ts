@@ -16,6 +16,9 @@ import { startChild } from './start.ts'
 /** Why a child is started, as the metrics count it. */
 export type StartReason = 'initialize' | 'wake' | 'renewal' | 'stuck'
 
+/** How long a child that stood by may take to answer, in ms: it should be ready, and another one can be started. */
+const STANDBY_ANSWER_MS = 5 * SECOND_MS
+
 export interface LaunchOrder extends Introduction {
   accountId: string
   clientId: string
@@ -206,10 +209,12 @@ export function createLauncher(deps: LaunchDeps): Launcher {
       const standby = standbys.take(order)
       if (standby) {
         if (order.sessionHash) store.children.assign(standby.pid, order.sessionHash)
-        const text = await begin(standby, order)
-        // One that had ended unseen is nobody's failure.
-        if (text !== undefined || standby.stopped || standby.over === undefined)
-          return judge(standby, order, text)
+        const text = await within(clock, STANDBY_ANSWER_MS, begin(standby, order))
+        if (standby.stopped || (text !== undefined && text !== TIMED_OUT))
+          return judge(standby, order, text === TIMED_OUT ? undefined : text)
+        // One that had ended or hung unseen is nobody's failure.
+        standby.giveWay()
+        void standby.stop('start-failed')
       }
       for (let again = false; ; again = true) {
         const child = await fresh(order)

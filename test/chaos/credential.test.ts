@@ -121,7 +121,10 @@ scenario(
     const { refreshes } = stage.forgejo.counts
     await Bun.sleep(500)
     expect(stage.forgejo.counts.refreshes).toBe(refreshes)
+    // The client may have asked for its login by itself, because its stream came back to a 401.
+    stage.gone(alice)
     await stage.connect({ user: 'alice', client: 'Phone' })
+    expect((await stage.post(alice, 'tools/list')).status).toBe(200)
   },
 )
 

@@ -30,7 +30,7 @@ export interface Stage extends World {
   audit(): Told[]
   /** Waits until something was audited. */
   audited(event: string, reason?: string | RegExp): Promise<Told>
-  /** Raw POST with a person's token in a person's session. */
+  /** Raw POST in a person's session, with the token that its client holds or, when that gave it up, held first. */
   post(person: Person, method: string, params?: Record<string, unknown>): Promise<Response>
 }
 
@@ -85,6 +85,7 @@ async function finish(stage: Stage, over: ReadonlySet<Person>, began: Map<Person
 
 interface Began {
   sessionId: string | undefined
+  accessToken: string
   logins: number
 }
 
@@ -115,7 +116,8 @@ export function scenario(
             const person = await connectPerson(world.mcpUrl, wanted)
             people.push(person)
             const logins = person.provider.steps.filter((step) => step === 'authorize').length
-            began.set(person, { sessionId: person.sessionId(), logins })
+            const accessToken = person.provider.tokens().access_token
+            began.set(person, { sessionId: person.sessionId(), accessToken, logins })
             return person
           },
           gone: (person: Person) => void over.add(person),
@@ -127,13 +129,15 @@ export function scenario(
               ),
             ),
           post(person: Person, method: string, params: Record<string, unknown> = {}) {
+            const then = began.get(person)
+            const token = person.provider.tokens()?.access_token ?? then?.accessToken
             return fetch(world.mcpUrl, {
               method: 'POST',
               headers: {
-                Authorization: `Bearer ${person.provider.tokens().access_token}`,
+                Authorization: `Bearer ${token}`,
                 'Content-Type': 'application/json',
                 Accept: 'application/json, text/event-stream',
-                'Mcp-Session-Id': person.sessionId() ?? '',
+                'Mcp-Session-Id': then?.sessionId ?? '',
               },
               body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
             })

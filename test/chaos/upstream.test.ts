@@ -118,20 +118,6 @@ scenario(
 )
 
 scenario(
-  'Forgejo takes a second for everything: logins, refreshes and calls still come through',
-  {},
-  async (stage) => {
-    stage.forgejo.control.fault('any', { kind: 'late', ms: 300 })
-    stage.forgejo.control.fault('token', { kind: 'late', ms: 1_000 })
-    stage.forgejo.control.fault('userinfo', { kind: 'delay', ms: 1_000 })
-    const alice = await stage.connect('alice')
-    expireAccess(stage)
-    expect(await alice.whoami()).toBe('alice')
-    stage.forgejo.control.clear()
-  },
-)
-
-scenario(
   'userinfo answers with a page, with nothing or with half a document as somebody logs in: a page says to try again',
   {},
   async (stage) => {
@@ -145,33 +131,6 @@ scenario(
     }
     await stage.connect('alice')
     expect(await bob.whoami()).toBe('bob')
-  },
-)
-
-scenario(
-  'Forgejo says that its tokens live 5 seconds, 30 days, or nothing about it: no storm of refreshes, no overflow',
-  { env: { FJMCP_BROKER_REFRESH_LEAD: '2s' } },
-  async (stage) => {
-    const { control, counts } = stage.forgejo
-    const people: Person[] = []
-    for (const [user, seconds] of [
-      ['brief', 5],
-      ['long', 30 * 24 * 3600],
-      ['silent', null],
-    ] as const) {
-      stage.forgejo.addUser(user)
-      control.sayExpiresIn(seconds)
-      people.push(await stage.connect(user))
-    }
-    control.sayExpiresIn(5)
-    const until = Date.now() + 6_000
-    while (Date.now() < until) {
-      for (const person of people) expect(await person.whoami()).toBe(person.user)
-      await Bun.sleep(100)
-    }
-    // Only the brief one is renewed, about every three seconds.
-    expect(counts.refreshesGranted).toBeWithin(1, 5)
-    expect(counts.refreshes).toBe(counts.refreshesGranted)
   },
 )
 

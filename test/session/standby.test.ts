@@ -99,6 +99,24 @@ describe('a child that stands by', () => {
     expect(world.audited('child.start-failed')).toHaveLength(1)
   })
 
+  test('that hangs is given up within seconds, and its place with it', async () => {
+    await world.close()
+    start({ config: { maxSessions: 2 } })
+    await world.open()
+    world.spawner.behave({ mute: true })
+    await world.clock.advance(SECOND_MS)
+    const [first, standby] = world.spawner.children
+    world.spawner.behave({})
+    const opened = world.open()
+    await world.clock.advance(5 * SECOND_MS)
+    const { session } = await opened
+    expect(standby?.methods()).toEqual(['initialize'])
+    expect(standby?.alive).toBe(false)
+    expect(first?.alive).toBe(true)
+    expect((await world.call(session, tool('echo'))).result).toBeDefined()
+    expect(world.audited('child.start-failed')).toEqual([])
+  })
+
   test('goes when no session was opened for minutes', async () => {
     await openAndWait()
     await world.clock.advance(4 * MINUTE_MS)
