@@ -1,3 +1,4 @@
+import type { DeadReason } from '../oauth/credential.ts'
 import type { Happened } from '../oauth/timeline.ts'
 import { areaWords } from './scope-words.ts'
 
@@ -17,6 +18,18 @@ export const inWords = (reason: string): string =>
   reason.replace(/\b(?:read|write):[a-z]+(?: (?:read|write):[a-z]+)*/g, shortScopes)
 
 const times = (count: number): string => (count === 1 ? '' : ` ${count} times`)
+
+const DEAD: Readonly<Record<DeadReason, string>> = {
+  revoked: 'You revoked it under Settings, Applications at Forgejo.',
+  superseded: 'Something else signed in with the same application and replaced its token.',
+  expired: 'Nobody has used it for too long, and Forgejo let it run out.',
+  lost: 'Its last renewal was lost on the way, and Forgejo takes each token only once.',
+  'key-changed': 'The key that it was kept under is not the one this broker has now.',
+}
+
+/** Why there is no access to Forgejo, by the audit's reason: one of ours, perhaps with Forgejo's words behind it. */
+export const deadWords = (reason: string): string =>
+  DEAD[reason.split(':', 1)[0] as DeadReason] ?? `Forgejo said: ${reason}.`
 
 /** What each event means to the person whose connection it is; `reason` is the audit's own word. */
 const WORDS: Readonly<Record<string, (reason: string) => string>> = {
@@ -41,7 +54,7 @@ const WORDS: Readonly<Record<string, (reason: string) => string>> = {
   'scope.refused': (reason) => `It was refused: ${inWords(reason)}`,
   'vault.renewed': () => 'Your access to Forgejo was renewed',
   'vault.healed': () => 'Access to Forgejo works again',
-  'vault.died': (reason) => `Forgejo ended the broker’s access: ${reason}`,
+  'vault.died': (reason) => `Access to Forgejo ended. ${deadWords(reason).replace(/\.$/, '')}`,
 }
 
 /** One event of a timeline in words, without a full stop. */

@@ -1,7 +1,6 @@
 import type { Connection, ConnectionsView } from '../oauth/connections.ts'
-import type { Credential } from '../oauth/credential.ts'
 import type { Failure } from '../oauth/timeline.ts'
-import { inWords } from './timeline-words.ts'
+import { deadWords, inWords } from './timeline-words.ts'
 
 /** What is wrong, and what to do about it, each in a sentence or two. */
 export interface Trouble {
@@ -22,7 +21,7 @@ export function accountTrouble(
   if (credential.kind === 'dead')
     return {
       title: 'The broker has no access to Forgejo in your name',
-      text: DEAD[credential.reason],
+      text: deadWords(credential.reason),
       advice: 'Sign out here and sign in again: your connections then work as before.',
     }
   if (credential.kind === 'later' && credential.retryAfterMs > 0)
@@ -42,14 +41,6 @@ export function accountTrouble(
       advice: `Revoke this broker at ${forgejo} under Settings, Applications. Then sign in here again.`,
     }
   return undefined
-}
-
-const DEAD: Record<Extract<Credential, { kind: 'dead' }>['reason'], string> = {
-  revoked: 'You revoked it under Settings, Applications at Forgejo.',
-  superseded: 'Something else signed in with the same application and replaced its token.',
-  expired: 'Nobody has used it for too long, and Forgejo let it run out.',
-  lost: 'Its last renewal was lost on the way, and Forgejo takes each token only once.',
-  'key-changed': 'The key that it was kept under is not the one this broker has now.',
 }
 
 /** What went wrong last with one connection; undefined when all is well. */
@@ -104,7 +95,7 @@ function sentence({ event, reason }: Failure): Trouble {
     case 'vault.died':
       return {
         title: 'Forgejo ended the broker’s access',
-        text: `Forgejo’s reason: ${why}.`,
+        text: event === 'vault.died' ? deadWords(why) : 'You took it away there.',
         advice: RECONNECT,
       }
     case 'login.failed':

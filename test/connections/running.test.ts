@@ -132,6 +132,9 @@ describe('a client at work', () => {
       const card = page.html.split('<article').find((each) => each.includes('>Shown<')) ?? ''
       expect(card).toContain('1 awake')
       expect(card).toContain('It opened a session')
+      const start = hashToken(session.id).slice(0, 12)
+      const rows = await world.json<{ event: string }[]>('audit', '--session', start)
+      expect(rows.map(({ event }) => event)).toContain('session.created')
       await session.end()
       const after = await browser.get(`${world.url}/connections`)
       const next = after.html.split('<article').find((each) => each.includes('>Shown<')) ?? ''
