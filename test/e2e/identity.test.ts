@@ -7,12 +7,12 @@ import { openWorld, type World } from './world.ts'
 const TOKEN_LIFE_MS = 3_600_000
 
 /** An official client of a user, whose session id is watched. */
-async function connect(world: World, user: string, sdk: 'v1' | 'v2') {
+async function connect(world: World, user: string, sdk: 'v1' | 'v2' | 'stateless') {
   const provider = createProvider({ user, password: 'password' }, `${user} ${sdk}`)
   const connected =
     sdk === 'v1'
       ? await connectV1(world.mcpUrl, provider)
-      : await connectV2(world.mcpUrl, provider, 'auto')
+      : await connectV2(world.mcpUrl, provider, sdk === 'v2' ? 'legacy' : 'auto')
   const { client, transport } = connected
   const voice: Voice = {
     user,
@@ -33,6 +33,9 @@ eachProgram('two users, two clients of one of them', (program) => {
     voices.push(await connect(world, 'alice', 'v2'))
     const sessions = voices.map(({ session }) => session())
     expect(new Set(sessions).size).toBe(3)
+    const stateless = await connect(world, 'bob', 'stateless')
+    expect(stateless.session()).toBeUndefined()
+    voices.push(stateless)
     const chorus = startChorus(voices)
     await chorus.rounds()
 
@@ -67,7 +70,7 @@ eachProgram('two users, two clients of one of them', (program) => {
     const { wrong, calls } = await chorus.stop()
     expect(wrong).toEqual([])
     expect(calls).toBeGreaterThan(40)
-    expect(voices.map(({ session }) => session())).toEqual(sessions)
+    expect(voices.map(({ session }) => session())).toEqual([...sessions, undefined])
     for (const voice of [...voices, third]) await voice.close()
   })
 })
