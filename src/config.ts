@@ -14,9 +14,6 @@ export type Config = { readonly [K in Exclude<keyof Settings, Optional>]: ValueO
   readonly [K in Optional]: ValueOf<Settings[K]> | undefined
 }
 
-/** How a child reaches Forgejo: through the relay with a pass, or itself with the account's token. */
-export type ChildCredential = Config['childCredential']
-
 /** Where a configuration is read from. */
 export interface Sources {
   /** Flag values by flag name. */

@@ -40,8 +40,6 @@ export interface VaultState {
   commit<T>(work: () => T extends Promise<unknown> ? never : T): Promise<T>
   /** The account's current and previous access token, as far as they are known. */
   secrets(accountId: string): readonly string[]
-  /** Forgets what is in memory; the store keeps it. */
-  forget(accountId: string): void
 }
 
 /** Pauses between tries to commit, in milliseconds. */
@@ -159,11 +157,6 @@ export function createVaultState(deps: {
     },
 
     secrets: (accountId) => tokens.get(accountId) ?? [],
-
-    forget(accountId) {
-      open.delete(accountId)
-      tokens.delete(accountId)
-    },
   }
 }
 

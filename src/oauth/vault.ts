@@ -59,8 +59,6 @@ export interface Vault {
   due(now: number, active: ReadonlySet<string>): string[]
   /** The account's current and previous access token: to be masked in whatever is said. */
   secrets(accountId: string): readonly string[]
-  /** Forgets what is held in memory of an account, after somebody else changed its rows. */
-  forget(accountId: string): void
 }
 
 export interface VaultDeps {
@@ -130,6 +128,5 @@ export function createVault(deps: VaultDeps): Vault {
     },
 
     secrets: (accountId) => state.secrets(accountId),
-    forget: (accountId) => state.forget(accountId),
   }
 }

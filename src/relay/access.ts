@@ -17,8 +17,6 @@ export interface ChildAccess {
   readonly credential: string
   /** Proxy variables for its environment. */
   readonly env: Readonly<Record<string, string>>
-  /** Which of the account's tokens this stands for; the same number is the same token. */
-  readonly generation: number
   /** What must never be read in anything the child says, as of now. */
   secrets(): readonly string[]
   /** The same text without those secrets, and with Forgejo's own URLs in place of the relay's. */
@@ -74,7 +72,6 @@ export async function openAccess(
     url: relay,
     credential: pass,
     env: proxyVariables(relay),
-    generation: 0,
     secrets,
     clean: (text) => deps.clean(text, secrets()),
     lease({ clientId, scopes }) {

@@ -41,13 +41,12 @@ export function createDirectAccess(deps: {
       if (!may.ok) return may
       const credential = await readyCredential(vault, accountId)
       if (!credential.ok) return credential
-      const { token, generation } = credential.value
+      const { token } = credential.value
       const secrets = () => [...new Set([token, ...vault.secrets(accountId)])]
       return ok({
         url: config.forgejoInternalUrl,
         credential: token,
         env: {},
-        generation,
         secrets,
         clean: (text) => withoutSecrets(text, secrets()),
         lease: ({ scopes }) => lease(scopes),

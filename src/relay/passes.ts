@@ -28,8 +28,6 @@ export interface Passes {
   find(authorization: string | null): Holder | undefined
   /** Leases a standby's pass, or changes what its child may do; false when the pass is dead. */
   lease(pass: string, lease: Lease): boolean
-  /** Takes a lease back: from now on the version only. */
-  unlease(pass: string): boolean
   /** Ends a pass. Safe to call twice. */
   kill(pass: string): void
 }
@@ -52,13 +50,6 @@ export function createPasses(): Passes {
       if (!holder || holder.lease.accountId !== lease.accountId) return false
       holder.lease = lease
       holder.leased = true
-      return true
-    },
-    unlease(pass) {
-      const holder = holders.get(hashToken(pass))
-      if (!holder) return false
-      holder.lease = { accountId: holder.lease.accountId, scopes: [] }
-      holder.leased = false
       return true
     },
     kill(pass) {

@@ -39,10 +39,6 @@ export interface Relay {
   readonly port: number
   /** Opens the access of one child; refuses while it could not start, and for ever when the account must log in. */
   open(request: AccessRequest): Promise<Result<ChildAccess, AccessRefusal>>
-  /** Gives a standby child its lease, or a child another one; false when its pass is dead or another account's. */
-  lease(credential: string, lease: Lease): boolean
-  /** Takes a child's lease back: from now on it reaches the version only. */
-  unlease(credential: string): boolean
   /** Ends reads at once, gives writes on their way the shutdown grace, closes the listener. Safe to call twice. */
   stop(): Promise<void>
 }
@@ -98,8 +94,6 @@ export function startRelay(deps: RelayDeps): Relay {
       if (stopping) return err({ kind: 'later', reason: STOPPING.message })
       return openAccess({ bases, vault, passes, version, clean }, request)
     },
-    lease: (credential, lease) => passes.lease(credential, lease),
-    unlease: (credential) => passes.unlease(credential),
     stop() {
       stopping ??= (async () => {
         const landed = context.flights.stop(config.shutdownGraceMs)

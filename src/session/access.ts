@@ -8,8 +8,6 @@ export interface ChildAccess {
   readonly credential: string
   /** Proxy variables for its environment. */
   readonly env: Readonly<Record<string, string>>
-  /** Which of the account's tokens this stands for; the same number is the same token. */
-  readonly generation: number
   /** What must never be read in anything the child says, as of now. */
   secrets(): readonly string[]
   /** The same text without those secrets, and with Forgejo's own URLs in place of the relay's. */

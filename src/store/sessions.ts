@@ -123,18 +123,6 @@ export function sessionStore(db: Db) {
       )
     },
 
-    /** Asks the running broker to end a session; false when it has ended or never was. */
-    requestClose(now: number, hash: TokenHash): boolean {
-      return (
-        db
-          .update(sessions)
-          .set({ closeRequestedAt: now })
-          .where(and(eq(sessions.idHash, hash), isNull(sessions.endedAt)))
-          .returning({ idHash: sessions.idHash })
-          .all().length > 0
-      )
-    },
-
     /**
      * The living sessions that were asked to close, and those whose family, grant or client another process revoked
      * since the last look. Cheap enough for every second.

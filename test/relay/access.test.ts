@@ -178,15 +178,14 @@ describe('access without the relay', () => {
       },
     })
 
-  test('is the account’s token, its generation and Forgejo’s own address', async () => {
+  test('is the account’s token and Forgejo’s own address', async () => {
     await using b = bench()
     const opened = await direct(b).open({ accountId: 'a', scopes: ALL_SCOPES, leased: true })
     if (!opened.ok) throw new Error(opened.error.reason)
     const access = opened.value
-    expect([access.url, access.credential, access.generation, access.env]).toEqual([
+    expect([access.url, access.credential, access.env]).toEqual([
       'http://forgejo:3000/git',
       'token-one',
-      1,
       {},
     ])
     b.vault.secretsOf = ['token-three', 'token-two']

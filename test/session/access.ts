@@ -28,7 +28,6 @@ export function fakeAccess(url = 'http://127.0.0.1:1/relay') {
         url,
         credential,
         env: { HTTP_PROXY: 'http://127.0.0.1:1' },
-        generation: access.generation,
         secrets: () => [credential],
         clean: (text) => text.replaceAll(credential, '[redacted]'),
         lease(lease) {

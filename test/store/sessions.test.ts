@@ -101,13 +101,13 @@ describe('sessions', () => {
     add(5, 's1')
     add(5, 's2')
     expect(store.sessions.closing()).toEqual([])
-    expect(store.sessions.requestClose(6, hashToken('s1'))).toBe(true)
+    expect(store.admin.requestClose(6, hashToken('s1'))).toBe(1)
     const closing = [{ idHash: hashToken('s1'), cause: 'operator' as const }]
     expect(store.sessions.closing()).toEqual(closing)
     expect(store.sessions.closing()).toEqual(closing)
     store.sessions.end(7, hashToken('s1'), 'closed')
     expect(store.sessions.closing()).toEqual([])
-    expect(store.sessions.requestClose(8, hashToken('s1'))).toBe(false)
+    expect(store.admin.requestClose(8, hashToken('s1'))).toBe(0)
   })
 
   test('of a family that another process revoked are found', () => {
