@@ -39,6 +39,12 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds)
 const ms = Number(options.ms)
 
+/** How long each session serves calls before the broker's memory is read. */
+const SERVED_MS = 50
+
+/** How long each subject is under load before anything counts: its compiler comes to rest within that. */
+const WARM_UP_MS: Record<Key, number> = { one: 500, many: 4000, large: 1000 }
+
 const loud = (text: string): void => console.log(`\n!! ${text}\n`)
 
 async function attempt(name: string, start: () => Promise<Subject>): Promise<Subject | undefined> {
@@ -79,37 +85,38 @@ const started = [
 ]
 const subjects = started.filter((subject) => subject !== undefined)
 
-/** Everything once to warm up, then each scenario on each subject by turns. */
+/** The broker's memory in MB with so many sessions, each of which has a child and has served some calls. */
+async function memory(generator: string, subject: Subject): Promise<number> {
+  for (let open = 0; open < SESSIONS; open++)
+    await run(generator, subject, await openSession(subject), SCENARIOS.one, SERVED_MS)
+  return subject.rss()
+}
+
+/** Everything until it is warm, then each scenario on each subject by turns. */
 async function measureAll(generator: string): Promise<Contender[]> {
   const contenders: Contender[] = []
   for (const subject of subjects) {
     const session = await openSession(subject)
     contenders.push({ subject, session, runs: { one: [], many: [], large: [] } })
   }
-  const turn = ({ subject, session }: Contender, key: Key) =>
-    run(generator, subject, session, SCENARIOS[key], ms)
-  for (const it of contenders) for (const key of KEYS) await turn(it, key)
+  const turn = ({ subject, session }: Contender, key: Key, length = ms) =>
+    run(generator, subject, session, SCENARIOS[key], length)
+  for (const it of contenders) for (const key of KEYS) await turn(it, key, WARM_UP_MS[key])
   for (let round = 0; round < rounds; round++) {
     for (const key of KEYS) for (const it of contenders) it.runs[key].push(await turn(it, key))
   }
   return contenders
 }
 
-/** The broker's memory in MB after all that, with so many sessions and a child behind each. */
-async function memory(generator: string, { subject }: Contender): Promise<number> {
-  for (let open = 1; open < SESSIONS; open++)
-    await run(generator, subject, await openSession(subject), SCENARIOS.one, 100)
-  return subject.rss()
-}
-
 let failed = false
 try {
+  const [first] = subjects
+  const rss = first ? await memory(load, first) : Number.NaN
   const contenders = await measureAll(load)
-  const [broker] = contenders
-  const rss = broker ? await memory(load, broker) : Number.NaN
   console.log(renderTable(contenders))
+  if (first) console.log(`\nResident after all that: ${first.rss().toFixed(0)} MB`)
   const verdicts = judge(contenders, rss)
-  console.log(verdicts.map(renderVerdict).join('\n'))
+  console.log(`\n${verdicts.map(renderVerdict).join('\n')}`)
   failed = verdicts.some(({ met }) => !met)
 } finally {
   for (const subject of subjects) await subject.stop()
