@@ -42,8 +42,12 @@ export const isPreflight = (request: Request): boolean =>
   request.method === 'OPTIONS' && request.headers.has('access-control-request-method')
 
 /** What a preflight learns beyond standingHeaders. */
-export const preflightHeaders = (rule: Rule): Record<string, string> => ({
+export const preflightHeaders = (rule: Rule, request: Request): Record<string, string> => ({
   'Access-Control-Allow-Methods': rule.methods.join(', '),
-  'Access-Control-Allow-Headers': REQUEST_HEADERS,
+  'Access-Control-Allow-Headers': [REQUEST_HEADERS, ...paramHeaders(request)].join(', '),
   'Access-Control-Max-Age': String(PREFLIGHT_SECONDS),
 })
+
+/** Headers in which a tool's parameters travel: how they are called is the tool's own (2026-07-28 streamable-http). */
+const paramHeaders = ({ headers }: Request): string[] =>
+  (headers.get('access-control-request-headers') ?? '').match(/\bmcp-param-[\w-]+/gi) ?? []

@@ -46,7 +46,7 @@ export function createGate(
     if (rule.cors !== 'none' && isPreflight(request)) {
       if (rule.cors === 'ours' && !isOurOrigin(origin ?? '', config))
         return { headers, reply: forbidden('Origin') }
-      const more = preflightHeaders(rule)
+      const more = preflightHeaders(rule, request)
       return { headers, reply: new Response(null, { status: 204, headers: more }) }
     }
     if (!takesMethod) return { headers, reply: wrongMethod(rule) }

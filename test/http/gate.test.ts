@@ -155,7 +155,10 @@ describe('CORS', () => {
   test('on /mcp is for our own and allowed origins, before any token is asked for', async () => {
     const allowing = createHttpKit({ config: { allowedOrigins: ['https://inspector.example'] } })
     for (const origin of ['https://broker.example', 'https://inspector.example']) {
-      const response = await allowing.send('/mcp', preflight(origin, 'authorization'))
+      const response = await allowing.send(
+        '/mcp',
+        preflight(origin, 'authorization, mcp-param-region'),
+      )
       expect(response.status).toBe(204)
       expect(response.headers.get('access-control-allow-origin')).toBe(origin)
       expect(response.headers.get('vary')).toBe('Origin')
@@ -171,6 +174,7 @@ describe('CORS', () => {
         'mcp-protocol-version',
         'mcp-method',
         'mcp-name',
+        'mcp-param-region',
         'last-event-id',
       ])
         expect(allowed).toContain(name)

@@ -2,12 +2,10 @@ import type { Clock } from '../../clock.ts'
 import type { Config } from '../../config.ts'
 import { RPC } from '../../errors.ts'
 import type { Log } from '../../log.ts'
-import { MODERN_VERSIONS } from '../../mcp/era.ts'
-import { RESERVED } from '../../mcp/methods.ts'
 import { endOfListening, isListChange } from '../../mcp/modern/listen.ts'
 import { LIST_MEMBERS } from '../../mcp/modern/outcome.ts'
 import { readSaid } from '../../mcp/modern/questions.ts'
-import { type Params, resultText } from '../../mcp/rpc.ts'
+import type { Params } from '../../mcp/rpc.ts'
 import { ok, type Result } from '../../result.ts'
 import type { About, PoolKey } from '../pool/child.ts'
 import { createPool } from '../pool/pool.ts'
@@ -16,8 +14,9 @@ import type { Refusal } from '../refusal.ts'
 import type { Idle } from '../slots.ts'
 import { createCalls } from './calls.ts'
 import type { Dialogue } from './dialogue.ts'
+import { discoverText } from './discover.ts'
 import { createListens } from './listens.ts'
-import { CLIENT_TTL_MS, createLists } from './lists.ts'
+import { createLists } from './lists.ts'
 import { createParking } from './parking.ts'
 import { createShelf } from './shelf.ts'
 import { ASKING, DONE, failureText, type Taken, type Turn } from './turn.ts'
@@ -55,11 +54,6 @@ interface Running {
   readonly turn: Turn
   taken: Taken
 }
-
-const TASKS = `${RESERVED}tasks`
-
-const isObject = (value: unknown): value is Params =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** No clients yet, and no children. */
 export function createModern(deps: ModernDeps): Modern {
@@ -116,16 +110,7 @@ export function createModern(deps: ModernDeps): Modern {
   const discover = async (turn: Turn, key: PoolKey): Promise<Result<Taken, Refusal>> => {
     const about = await aboutOf(turn, key)
     if (!about.ok) return about
-    const { capabilities, instructions, serverInfo } = about.value
-    const text = resultText(turn.call.request.idText, {
-      resultType: 'complete',
-      supportedVersions: MODERN_VERSIONS,
-      capabilities: withoutTasks(capabilities),
-      instructions,
-      ttlMs: CLIENT_TTL_MS,
-      cacheScope: 'private',
-      _meta: serverInfo && { [`${RESERVED}serverInfo`]: JSON.parse(serverInfo) },
-    })
+    const text = discoverText(turn.call.request.idText, about.value)
     turn.sink.end({ status: 200, text })
     return ok(DONE)
   }
@@ -233,19 +218,5 @@ export function createModern(deps: ModernDeps): Modern {
       for (const dialogue of parking.all())
         if (dialogue.parkedAt !== undefined) dialogue.end('the broker is stopping')
     },
-  }
-}
-
-/** What a server can do, without the tasks of 2025-11-25 and of the extension: neither goes through here. */
-function withoutTasks({ tasks: _, experimental, extensions, ...rest }: Params): Params {
-  const without = (value: unknown, name: string): Params => {
-    if (!isObject(value)) return {}
-    const { [name]: __, ...kept } = value
-    return kept
-  }
-  return {
-    ...rest,
-    ...(isObject(experimental) && { experimental: without(experimental, 'tasks') }),
-    ...(isObject(extensions) && { extensions: without(extensions, TASKS) }),
   }
 }

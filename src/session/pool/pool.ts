@@ -11,8 +11,8 @@ import { createExclusiveChildren, FULL_WAIT_MS, type Lease, LOOK_AGAIN_MS } from
 import { createSharedChildren } from './shared.ts'
 import { createStarter, type StarterDeps } from './starter.ts'
 
-/** How long calls may go on in a child whose account must log in again, in ms: Forgejo refuses them anyway. */
-const DIED_DRAIN_MS = 5_000
+/** How long calls may go on in a child that must go, in ms: what they may not do is refused on the way to Forgejo. */
+const DRAIN_MS = 5_000
 
 export interface PoolDeps extends StarterDeps {
   clock: Clock
@@ -47,7 +47,7 @@ export interface Pool {
   endFamily(familyId: string): void
   /** The account is locked out: its children are stopped. */
   endAccount(accountId: string): void
-  /** What a client of an account may do is at most `scopes`: children that may do more are stopped. */
+  /** What a client of an account may do is at most `scopes`: children that may do more finish what they have, and stop. */
   narrow(change: { accountId: string; clientId: string; scopes: readonly string[] }): void
   /** The account has a new token: children that hold the old one get successors. */
   renew(accountId: string): void
@@ -69,6 +69,14 @@ export function createPool(deps: PoolDeps): Pool {
   const end = (matches: (key: PoolKey) => boolean): void => {
     for (const place of [...shared.places()]) if (matches(place.key)) shared.close(place)
     for (const held of [...exclusive.held()]) if (matches(held.child.key)) void exclusive.stop(held)
+  }
+
+  /** Stops every child whose key matches, once it has finished what it has. */
+  const putToSleep = (matches: (key: PoolKey) => boolean): void => {
+    for (const { key, seat } of shared.places()) if (matches(key)) void seat.sleep(DRAIN_MS)
+    for (const held of [...exclusive.held()])
+      if (matches(held.child.key))
+        void held.child.live.drain(DRAIN_MS).then(() => exclusive.stop(held))
   }
 
   return {
@@ -101,7 +109,7 @@ export function createPool(deps: PoolDeps): Pool {
     },
     endAccount: (accountId) => end((key) => key.accountId === accountId),
     narrow: ({ accountId, clientId, scopes }) =>
-      end(
+      putToSleep(
         (key) =>
           key.accountId === accountId && key.clientId === clientId && !covers(scopes, key.scopes),
       ),
@@ -113,12 +121,6 @@ export function createPool(deps: PoolDeps): Pool {
         if (stale && !lease) void exclusive.stop(held)
       }
     },
-    sleep(accountId) {
-      for (const { key, seat } of shared.places())
-        if (key.accountId === accountId) void seat.sleep(DIED_DRAIN_MS)
-      for (const held of [...exclusive.held()])
-        if (held.child.key.accountId === accountId)
-          void held.child.live.drain(DIED_DRAIN_MS).then(() => exclusive.stop(held))
-    },
+    sleep: (accountId) => putToSleep((key) => key.accountId === accountId),
   }
 }
