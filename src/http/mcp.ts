@@ -64,7 +64,7 @@ function headersOf({ headers }: Request): InboundHeaders {
 
 function answer(request: Request, caller: Caller, deps: HttpDeps): Soon<Response> {
   const headers = headersOf(request)
-  if (request.method === 'POST') return post(request, headers, caller, deps)
+  if (request.method === 'POST') return post(request, headers, deps)
   const route = routeSession(request.method === 'GET' ? 'GET' : 'DELETE', headers)
   if (!route.ok) return rejected(route.error)
   const session = deps.registry.find(caller, route.value)
@@ -85,13 +85,17 @@ function listen(request: Request, session: Session, caller: Caller, deps: HttpDe
   return streamReply(body)
 }
 
-async function post(request: Request, headers: InboundHeaders, caller: Caller, deps: HttpDeps) {
+async function post(request: Request, headers: InboundHeaders, deps: HttpDeps) {
   const { maxBodyBytes } = deps.config
   if (Number(request.headers.get('content-length') ?? 0) > maxBodyBytes) return tooLarge()
   const fit = checkPostHeaders(headers)
   if (!fit.ok) return rejected(fit.error)
   const body = await readBody(request, maxBodyBytes)
   if (!body.ok) return tooLarge()
+  // A body may come slowly, and the login may have ended meanwhile.
+  const guarded = guardMcp(request, deps)
+  if (guarded instanceof Response) return guarded
+  const { caller } = guarded
   const parsed = parseBody(body.value)
   if (!parsed.ok) return rejected(parseRejection(parsed.error))
   const route = routePost(headers, parsed.value)
