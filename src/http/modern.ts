@@ -42,6 +42,7 @@ export async function modern(
     call: call.value,
     sink: exchange,
     shown: (text) => shownTo(caller, message, text, deps),
+    hasLeft: () => gone,
     mayRead: (uri) => !deps.permissions.denial(reading(uri), caller.scopes),
   })
   if (!came.ok) {

@@ -16,6 +16,8 @@ export interface Asked {
   caller?: Caller
   id?: string | number
   headers?: Record<string, string>
+  /** The client leaves while its request waits for a child. */
+  left?: boolean
 }
 
 /** What a request came to: its outcome, or why it was not taken. */
@@ -67,6 +69,7 @@ export function createModernWorld(options: Parameters<typeof createWorld>[0] = {
       },
       shown: (text) => text,
       mayRead: () => true,
+      hasLeft: () => asked.left === true,
     })
     await world.clock.settle()
     return {

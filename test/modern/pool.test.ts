@@ -127,6 +127,13 @@ describe('calls of clients that can be asked', () => {
     expect((await third).refusal).toMatchObject({ kind: 'full' })
   })
 
+  test('a client that left while it waited costs no child', async () => {
+    await world.interact('echo', { left: true })
+    expect(world.spawner.last.methods()).not.toContain('tools/call')
+    expect((await (await world.interact('echo')).reply()).result).toBeDefined()
+    expect(world.spawner.children).toHaveLength(1)
+  })
+
   test('a child whose client left is not given to anybody else', async () => {
     const came = await world.interact('hold')
     const child = world.spawner.last

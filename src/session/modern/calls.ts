@@ -143,6 +143,11 @@ export function createCalls(deps: CallsDeps): Calls {
         return ok(asked)
       }
       await askVerbosely(child, turn)
+      if (turn.hasLeft()) {
+        // A call that is cancelled costs its child; this one was never made.
+        lease.release(true)
+        return ok(DONE)
+      }
       return ok(begin(lease, turn, key))
     },
 

@@ -24,6 +24,8 @@ export interface Turn {
   shown(text: string): string
   /** Whether the caller may read a resource. */
   mayRead(uri: string): boolean
+  /** Whether the client has left before its request was taken. */
+  hasLeft(): boolean
 }
 
 /** What is left of a request that was taken: the client going away cancels it. */
