@@ -18,6 +18,8 @@ const SMALLEST_BLOCK_BYTES = 4 * 1024
 const LARGEST_BLOCK_BYTES = 256 * 1024
 /** A larger block is given back after its line. */
 const KEPT_BLOCK_BYTES = 64 * 1024
+/** A part of so many bytes is not copied into a block. */
+const LARGE_PART_BYTES = 16 * 1024
 const EMPTY = new Uint8Array(0)
 
 /**
@@ -25,16 +27,23 @@ const EMPTY = new Uint8Array(0)
  * A line of more than `maxBytes` bytes is never held: its memory is freed as soon as it is known to be too long.
  */
 export function createLineSplitter(maxBytes: number, handlers: LineHandlers): LineSplitter {
-  /** What has come of an unfinished line: blocks that are full, and the one that is being filled. */
+  /** What has come of an unfinished line: parts and full blocks in order, and the block that is being filled. */
   let full: Uint8Array[] = []
   let block: Uint8Array = EMPTY
   let filled = 0
   let length = 0
   let skipping = false
 
-  /** Copies a part in: it is a view of a chunk that may be much larger. */
+  /** Takes a part in: by copy, unless it is most of the chunk that it is a view of. */
   function hold(part: Uint8Array): void {
     length += part.length
+    if (part.length >= LARGE_PART_BYTES && 2 * part.length >= part.buffer.byteLength) {
+      if (filled > 0) full.push(block.subarray(0, filled))
+      full.push(part)
+      block = EMPTY
+      filled = 0
+      return
+    }
     let rest = part
     while (rest.length > 0) {
       if (filled === block.length) {

@@ -40,7 +40,7 @@ const rounds = Number(options.rounds)
 const ms = Number(options.ms)
 
 /** How long each session serves calls before the broker's memory is read. */
-const SERVED_MS = 50
+const SERVED_MS = 10
 
 /** How long each subject is under load before anything counts: its compiler comes to rest within that. */
 const WARM_UP_MS: Record<Key, number> = { one: 500, many: 4000, large: 1000 }
