@@ -4,7 +4,7 @@ import { hashToken, type TokenHash } from '../crypto.ts'
 import { createOnce } from '../once.ts'
 import { err, ok, type Result } from '../result.ts'
 import type { Caller } from '../store/families.ts'
-import type { Store } from '../store/open.ts'
+import { isBusy, type Store } from '../store/open.ts'
 import { ACCESS_TOKEN } from './mint.ts'
 import { effectiveScopes, standingProblem } from './standing.ts'
 
@@ -45,7 +45,7 @@ export function createVerifier(deps: VerifierDeps): Verifier {
     const row = store.tokens.findAccess(tokenHash)
     if (!row) return err('unknown')
     // Even an expired token proves that the answer it came in has arrived: the refresh token before it is spent.
-    if (row.presentedAt === null) store.tokens.markAccess(now, row.tokenHash)
+    if (row.presentedAt === null) note(() => store.tokens.markAccess(now, row.tokenHash))
     const problem = standingProblem(row, config.allowedUsers)
     if (problem === 'not-allowed' && once.first(row.familyId)) {
       const { accountId, clientId, familyId } = row
@@ -55,7 +55,7 @@ export function createVerifier(deps: VerifierDeps): Verifier {
     if (problem) return err(problem)
     if (row.expiresAt <= now) return err('expired')
     if (row.lastUsedAt === null || row.lastUsedAt <= now - LAST_USE_MS)
-      store.families.touch(now, row.familyId)
+      note(() => store.families.touch(now, row.familyId))
     const caller: Caller = {
       accountId: row.accountId,
       clientId: row.clientId,
@@ -83,5 +83,14 @@ export function createVerifier(deps: VerifierDeps): Verifier {
       return counts ? ok(known.caller) : judge(tokenHash, now)
     },
     forget: () => remembered.clear(),
+  }
+}
+
+/** Writes what is nice to know. A store that another process holds is no reason to refuse: the next use writes it. */
+function note(write: () => void): void {
+  try {
+    write()
+  } catch (error) {
+    if (!isBusy(error)) throw error
   }
 }

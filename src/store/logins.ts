@@ -1,4 +1,4 @@
-import { and, eq, gt, inArray, isNull, lt, or, sql } from 'drizzle-orm'
+import { and, count, eq, gt, inArray, isNull, lt, or, sql } from 'drizzle-orm'
 import type { Sealed, TokenHash } from '../crypto.ts'
 import type { Db } from './db.ts'
 import { logins } from './schema.ts'
@@ -21,6 +21,10 @@ export type LoginRow = Omit<typeof logins.$inferSelect, 'sealedPair' | 'pairAt'>
 /** Where a login's request is stored: what it is sealed to. */
 export const loginContext = (ticketHash: TokenHash): string => `logins.sealed_request:${ticketHash}`
 
+/** Logins kept at most, and how many go together so that not every new one has to make room. */
+const MAX_LOGINS = 10_000
+const SURPLUS_AT_ONCE = 100
+
 /** Authorizations in progress. The token pair that a login may hold for a moment is the vault's matter. */
 export function loginStore(db: Db) {
   const find = db
@@ -37,14 +41,27 @@ export function loginStore(db: Db) {
     .from(logins)
     .where(eq(logins.ticketHash, sql.placeholder('ticketHash')))
     .prepare()
+  const total = db.select({ rows: count() }).from(logins).prepare()
   const waiting = (now: number, ticketHash: TokenHash, phase: 'consent' | 'forgejo') =>
     and(eq(logins.ticketHash, ticketHash), eq(logins.phase, phase), gt(logins.expiresAt, now))
   return {
-    /** Records a login that begins at `now` (epoch ms). */
-    add(now: number, login: NewLogin): void {
+    /**
+     * Records a login that begins at `now` (epoch ms). Anybody can begin one: beyond `max` rows those that never left
+     * our page go first, the oldest first.
+     */
+    add(now: number, login: NewLogin, max = MAX_LOGINS): void {
       db.insert(logins)
         .values({ createdAt: now, ...login })
         .run()
+      const surplus = (total.get()?.rows ?? 0) - max
+      if (surplus <= 0) return
+      const oldest = db
+        .select({ ticketHash: logins.ticketHash })
+        .from(logins)
+        .where(eq(logins.phase, 'consent'))
+        .orderBy(logins.createdAt)
+        .limit(surplus + SURPLUS_AT_ONCE)
+      db.delete(logins).where(inArray(logins.ticketHash, oldest)).run()
     },
 
     /** The login of that ticket, whatever its phase and age. */

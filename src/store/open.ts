@@ -121,3 +121,11 @@ export function openStore(options: OpenOptions) {
 }
 
 export type Store = ReturnType<typeof openStore>
+
+/** Whether an error says that another process held the database for longer than `busyTimeoutMs`. */
+export function isBusy(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof SQLiteError && at.code?.startsWith('SQLITE_BUSY')) return true
+  }
+  return false
+}

@@ -124,6 +124,13 @@ export function createKit() {
     verifier,
     secrets,
 
+    /** Another process that is about to write, and takes its time. */
+    holdStore() {
+      const db = new Database(path)
+      db.run('BEGIN IMMEDIATE')
+      return { release: () => db.close() }
+    },
+
     client: (name = 'App', redirectUris = [CALLBACK]): Client =>
       clients.register({ client_name: name, redirect_uris: redirectUris }).client,
 

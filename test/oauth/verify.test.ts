@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/clock.ts'
+import { hashToken } from '../../src/crypto.ts'
 import type { Client } from '../../src/oauth/clients.ts'
 import { createVerifier } from '../../src/oauth/verify.ts'
 import { createKit, type FlowKit } from './flow-kit.ts'
@@ -115,4 +116,15 @@ test('a clock that is put back makes it remember no longer', async () => {
   kit.sql('UPDATE families SET revoked_at = 1')
   kit.clock.set(kit.clock.now() - HOUR_MS)
   expect(verifier.verify(access_token)).toEqual({ ok: false, error: 'revoked' })
+})
+
+test('a store that another process holds refuses nobody, and the use is written down later', async () => {
+  const { access_token } = await kit.connect(client)
+  const row = () => kit.store.tokens.findAccess(hashToken(access_token))
+  const held = kit.holdStore()
+  expect(kit.verifier.verify(access_token).ok).toBe(true)
+  held.release()
+  expect(row()?.presentedAt).toBeNull()
+  expect(kit.verifier.verify(access_token).ok).toBe(true)
+  expect(row()?.presentedAt).toBe(kit.clock.now())
 })
