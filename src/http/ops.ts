@@ -4,6 +4,9 @@ import type { HttpDeps } from './deps.ts'
 /** How long an answer about readiness is used again: probes must not load Forgejo. */
 const READY_CACHE_MS = 30 * SECOND_MS
 
+/** The same for the store: each look is a write, and anybody may ask. */
+const STORE_CACHE_MS = SECOND_MS
+
 /** Longest wait for Forgejo's answer; a probe of ours is waited for by somebody else's. */
 const PROBE_MS = 5 * SECOND_MS
 
@@ -20,6 +23,15 @@ export function createOps(deps: Pick<HttpDeps, 'probes' | 'build' | 'clock'>): O
   const { probes, build, clock } = deps
   let last: { at: number; outside: Promise<{ binary: boolean; forgejo: boolean }> } | undefined
 
+  let looked: { at: number; alive: boolean } | undefined
+
+  const storeAlive = (): boolean => {
+    const now = clock.now()
+    if (!looked || now - looked.at >= STORE_CACHE_MS || now < looked.at)
+      looked = { at: now, alive: probes.store() }
+    return looked.alive
+  }
+
   const ask = async () => {
     const answers = Promise.all([probes.binary(), probes.forgejo()])
     const done = await within(clock, PROBE_MS, answers)
@@ -30,7 +42,7 @@ export function createOps(deps: Pick<HttpDeps, 'probes' | 'build' | 'clock'>): O
   return {
     health() {
       const leaving = probes.leaving()
-      const alive = probes.store()
+      const alive = storeAlive()
       return answer(alive && !leaving, {
         status: leaving ? 'stopping' : alive ? 'ok' : 'sick',
         version: build.version,
@@ -44,7 +56,7 @@ export function createOps(deps: Pick<HttpDeps, 'probes' | 'build' | 'clock'>): O
       const now = clock.now()
       if (!last || now - last.at >= READY_CACHE_MS) last = { at: now, outside: ask() }
       const { binary, forgejo } = await last.outside
-      const store = probes.store()
+      const store = storeAlive()
       const ready = store && binary && forgejo
       return answer(ready, {
         status: ready ? 'ready' : 'not ready',

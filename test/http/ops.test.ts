@@ -83,12 +83,16 @@ test('Forgejo is asked once in thirty seconds, however often we are', async () =
   expect(asked.forgejo).toBe(2)
 })
 
-test('the store is asked each time', async () => {
+test('the store is asked once in a second, however often we are', async () => {
   const answers = { store: true, binary: true, forgejo: true }
-  const { ops } = opsWith(answers)
+  const { ops, clock } = opsWith(answers)
   expect((await ops.ready()).status).toBe(200)
   answers.store = false
+  expect((await ops.ready()).status).toBe(200)
+  expect(ops.health().status).toBe(200)
+  await clock.advance(1_000)
   expect((await ops.ready()).status).toBe(503)
+  expect(ops.health().status).toBe(503)
 })
 
 test('a Forgejo that hangs makes us unready, not hang', async () => {
