@@ -206,11 +206,7 @@ export function createBridge(options: BridgeOptions): Bridge {
         calls.refuse(call, 'unavailable', 'The child process takes no more requests')
         calls.close(call)
       }
-      return {
-        cancel: (reason) => abandon(call, 'cancelled', reason),
-        pause: () => calls.pause(call),
-        resume: () => calls.resume(call),
-      }
+      return calls.handle(call, (reason) => abandon(call, 'cancelled', reason))
     },
     notify(notification) {
       if (notification.method === 'notifications/cancelled') cancelByClient(notification)

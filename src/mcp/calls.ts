@@ -15,6 +15,8 @@ export interface CallSink {
 export interface OpenCall {
   /** Answers the caller with an error and tells the child to stop. */
   cancel(reason: string): void
+  /** The same for a child that owes no answer to what was cancelled: it is not counted as hung for want of one. */
+  forget(reason: string): void
   /** Stops the call's deadline while the child waits for the client. */
   pause(): void
   /** Starts the deadline anew. */
@@ -22,7 +24,7 @@ export interface OpenCall {
 }
 
 /** What is left of a call that had its answer at once. */
-export const NEVER_SENT: OpenCall = { cancel() {}, pause() {}, resume() {} }
+export const NEVER_SENT: OpenCall = { cancel() {}, forget() {}, pause() {}, resume() {} }
 
 /** A call that the child has not answered. */
 export interface Call {
@@ -49,10 +51,8 @@ export interface Calls {
   get(childId: unknown): Call | undefined
   /** The child has answered, or will never be asked: returns where that goes, if anyone still waits. */
   close(call: Call): CallSink | undefined
-  /** Stops the deadline: what the child waits for is not its own doing. */
-  pause(call: Call): void
-  /** Starts the deadline anew, with its whole length. */
-  resume(call: Call): void
+  /** What can be done about a call; `cancel` does the first of it. */
+  handle(call: Call, cancel: (reason: string) => void): OpenCall
   /** Gives the caller an error with `data.reason`; the child's answer is awaited, and will be dropped. */
   refuse(call: Call, reason: string, text: string): void
   /** Gives every caller that waits an error with `data.reason`, and forgets all calls. */
@@ -120,13 +120,21 @@ export function createCalls(clock: Clock, timeoutMs: number, expired: (call: Cal
       entry.sink = undefined
       return sink
     },
-    pause: (call) => entries.get(call.childId)?.cancelTimer(),
-    resume(call) {
-      const entry = entries.get(call.childId)
-      if (entry === undefined) return
-      entry.cancelTimer()
-      entry.cancelTimer = clock.after(timeoutMs, () => expire(entry))
-    },
+    handle: (call, cancel) => ({
+      cancel,
+      forget(reason) {
+        cancel(reason)
+        const entry = entries.get(call.childId)
+        if (entry !== undefined) forget(entry)
+      },
+      pause: () => entries.get(call.childId)?.cancelTimer(),
+      resume() {
+        const entry = entries.get(call.childId)
+        if (entry === undefined) return
+        entry.cancelTimer()
+        entry.cancelTimer = clock.after(timeoutMs, () => expire(entry))
+      },
+    }),
     refuse(call, reason, text) {
       const entry = entries.get(call.childId)
       if (entry !== undefined) answerWithError(entry, reason, text)

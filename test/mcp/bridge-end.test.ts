@@ -116,6 +116,30 @@ describe('deadlines', () => {
     expect(sent).toHaveLength(2)
   })
 
+  test('rest while the child waits for the client, and begin anew after that', async () => {
+    const heard = listener()
+    const open = bridge.call(rpcRequest('tools/call', { name: 'x' }), heard)
+    await clock.advance(299_000)
+    open.pause()
+    await clock.advance(3_600_000)
+    open.resume()
+    await clock.advance(299_999)
+    expect(heard.answers).toEqual([])
+    await clock.advance(1)
+    expect(heard.answers).toHaveLength(1)
+    expect(clock.pending).toBe(0)
+  })
+
+  test('are nothing to a call that is forgotten: its child owes no answer', async () => {
+    const heard = listener()
+    const open = bridge.call(rpcRequest('tools/call', { name: 'x' }), heard)
+    open.forget('gone')
+    expect(lastSent()).toMatchObject({ method: 'notifications/cancelled' })
+    expect(heard.answers).toHaveLength(1)
+    await clock.advance(300_000)
+    expect([bridge.inFlight, bridge.stuck, clock.pending]).toEqual([0, 0, 0])
+  })
+
   test('of initialize send no cancellation', async () => {
     const one = call('initialize', ',"params":{}')
     await clock.advance(300_000)

@@ -21,6 +21,9 @@ const MAX_LISTENING = 64
 /** What a client is told to wait that has too many, in ms. */
 const TOO_MANY_RETRY_MS = 30_000
 
+/** What we tell on a stream that the child keeps. */
+const NOTHING: Filter = { methods: new Set(), uris: [] }
+
 interface Listening {
   readonly turn: Turn
   readonly filter: Filter
@@ -94,16 +97,20 @@ export function createListens(pool: Pool): Listens {
       },
     }
     const call = { ...turn.call, request: { ...turn.call.request, params } }
-    const asked = await pool.share(key, caller.familyId, (child) => {
+    const listening = { turn, filter: NOTHING, watcher: '' }
+    return await pool.share(key, caller.familyId, (child): Taken => {
+      all.add(listening)
       const open = say(child, call, {
         message: (text) => sink.message(text),
-        end: (text) => sink.end(outcomeOf(child, call, text)),
+        end(text) {
+          all.delete(listening)
+          sink.end(outcomeOf(child, call, text))
+        },
       })
       // It is meant to stay open.
       open.pause()
       return open
     })
-    return asked
   }
 
   return {

@@ -41,8 +41,11 @@ export const ASKING: ReadonlySet<string> = new Set(['prompts/get', 'resources/re
 
 /** Says a client's request to a child in the words of the child's era. */
 export function say(child: PoolChild, { request }: ModernCall, sink: CallSink): OpenCall {
-  if (child.about.era === 'modern')
-    return child.live.call(request, sink, MODERN_REQUESTS.get(request.method))
+  if (child.about.era === 'modern') {
+    const open = child.live.call(request, sink, MODERN_REQUESTS.get(request.method))
+    // Nothing may be said any more about what was cancelled (basic/patterns/cancellation).
+    return { ...open, cancel: open.forget }
+  }
   const { params, ...rest } = request
   const known = withoutEnvelope(params)
   return child.live.call(known === undefined ? rest : { ...rest, params: known }, sink)
