@@ -115,7 +115,8 @@ scenario(
     const refused = await stage.post(alice, 'tools/list')
     expect(refused.status).toBe(503)
     expect(await refused.text()).toContain('did not answer within')
-    await until('the hanging child is gone', () => stage.children().length === 0)
+    // One may stand by, which hangs as well and is found out when it is needed.
+    await until('the hanging child is gone', () => stage.children().length <= 1)
     undo()
     await until('it goes on', async () => (await alice.whoami().catch(() => '')) === 'alice')
   },
