@@ -305,12 +305,13 @@ describe('lists and what the server is', () => {
   })
 
   test('one that is overtaken by a change is not kept', async () => {
-    const asked = await world.send('tools/list', { params: { name: 'hold' } })
+    const page = { params: { cursor: 'hold' } }
+    const asked = await world.send('tools/list', page)
     world.spawner.last.say({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
     await world.clock.settle()
     world.spawner.last.release()
     await asked.outcome
-    await world.send('tools/list')
+    await world.send('tools/list', page)
     expect(world.spawner.last.methods().filter((method) => method === 'tools/list')).toHaveLength(2)
   })
 })
