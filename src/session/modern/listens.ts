@@ -8,6 +8,7 @@ import {
   readFilter,
   wants,
 } from '../../mcp/modern/listen.ts'
+import { readError } from '../../mcp/modern/outcome.ts'
 import { errorText, type Params, rpcRequest } from '../../mcp/rpc.ts'
 import { ok, type Result } from '../../result.ts'
 import { type About, keyText, type PoolKey } from '../pool/child.ts'
@@ -59,9 +60,9 @@ export function createListens(pool: Pool): Listens {
     const asked = await pool.share(
       key,
       familyId,
-      ({ live }) =>
+      ({ heard, live }) =>
         new Promise<boolean>((resolve) => {
-          live.call(request, { message() {}, end: (text) => resolve(!text.includes('"error"')) })
+          live.call(request, { message: heard, end: (text) => resolve(!readError(text)) })
         }),
     )
     return asked.ok && (await asked.value)
@@ -71,8 +72,11 @@ export function createListens(pool: Pool): Listens {
     const left = new Set(watched(watcher))
     const child = pool.current(watcher)
     for (const uri of filter.uris)
-      if (!left.has(uri))
-        child?.live.call(rpcRequest('resources/unsubscribe', { uri }), { message() {}, end() {} })
+      if (child && !left.has(uri))
+        child.live.call(rpcRequest('resources/unsubscribe', { uri }), {
+          message: child.heard,
+          end() {},
+        })
   }
 
   const stop = (listening: Listening): void => {

@@ -102,7 +102,7 @@ export function createLists({ clock, shelf }: { clock: Clock; shelf: Shelf }): L
         sink.end(outcome)
         done.resolve()
       }
-      const open = say(child, call, { message() {}, end })
+      const open = say(child, call, { message: child.heard, end })
       return { cancel: open.cancel, done: done.promise }
     },
 

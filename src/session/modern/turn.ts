@@ -24,7 +24,7 @@ export interface Turn {
   shown(text: string): string
   /** Whether the caller may read a resource. */
   mayRead(uri: string): boolean
-  /** Whether the client has left before its request was taken. */
+  /** Whether nobody waits any more: the client has left, or its login ended, before its request was taken. */
   hasLeft(): boolean
 }
 
@@ -52,12 +52,16 @@ export function say(child: PoolChild, { request }: ModernCall, sink: CallSink): 
 }
 
 /** Asks a child something that no client asked for; the answer's text, whatever it is. */
-export const ask = ({ about, live }: PoolChild, method: string, params: Params): Promise<string> =>
+export const ask = (
+  { about, heard, live }: PoolChild,
+  method: string,
+  params: Params,
+): Promise<string> =>
   new Promise((resolve) => {
     const modern = about.era === 'modern'
     const request = rpcRequest(method, modern ? { ...params, _meta: OWN_ENVELOPE } : params)
     const known = modern ? MODERN_REQUESTS.get(method) : undefined
-    live.call(request, { message() {}, end: resolve }, known)
+    live.call(request, { message: heard, end: resolve }, known)
   })
 
 /** What a child's answer to that request is for the client. */

@@ -27,6 +27,8 @@ export interface PoolChild {
   readonly live: LiveChild
   readonly key: PoolKey
   readonly about: About
+  /** Takes what it says while a request of the broker's own is open: it is about no call of a client's. */
+  heard(text: string): void
   /** Whether it was told to log everything: what is not wanted is left out here. */
   verbose: boolean
 }

@@ -66,7 +66,7 @@ export function createSharedChildren(deps: SharedDeps): SharedChildren {
       const current = places.get(text)?.seat.current
       if (!current || current === live) emptied(text)
     })
-    const told = watched(text).map((uri) => tell(live, uri))
+    const told = watched(text).map((uri) => tell(started.value, uri))
     await within(clock, START_TIMEOUT_MS, Promise.all(told))
     return ok(live)
   }
@@ -140,7 +140,8 @@ export function createSharedChildren(deps: SharedDeps): SharedChildren {
 }
 
 /** Resolves when the child has answered, whatever it is: a resource that is gone is no reason not to start. */
-const tell = (live: LiveChild, uri: string): Promise<void> =>
+const tell = ({ heard, live }: PoolChild, uri: string): Promise<void> =>
   new Promise((resolve) => {
-    live.call(rpcRequest('resources/subscribe', { uri }), { message() {}, end: () => resolve() })
+    const sink = { message: heard, end: () => resolve() }
+    live.call(rpcRequest('resources/subscribe', { uri }), sink)
   })

@@ -1,4 +1,3 @@
-import type { CallSink } from '../../mcp/bridge.ts'
 import { type Era, LEGACY_VERSIONS, MODERN_VERSIONS } from '../../mcp/era.ts'
 import { parseExact } from '../../mcp/exact.ts'
 import { RESERVED } from '../../mcp/methods.ts'
@@ -17,7 +16,7 @@ export interface StarterDeps {
   /** What children are told that they talk to. */
   clientInfo: { name: string; version: string }
   /** Takes what a child says about no call while there is not exactly one open. */
-  unsolicited(child: PoolChild, text: string, open: readonly CallSink[]): void
+  unsolicited(child: PoolChild, text: string): void
   /** Told of each child that is ready. */
   ready(child: PoolChild): void
 }
@@ -48,7 +47,7 @@ export function readDiscover(text: string): InitializeAnswer | undefined {
 
 /** A starter that has not met the program yet: the first child of all is asked whether it is stateless. */
 export function createStarter(deps: StarterDeps): Starter {
-  const { clientInfo, launcher, ready, unsolicited } = deps
+  const { clientInfo, launcher, unsolicited } = deps
   let era: Era | undefined
 
   const discover = rpcRequest('server/discover', {
@@ -91,7 +90,7 @@ export function createStarter(deps: StarterDeps): Starter {
       let child: PoolChild | undefined
       const order: LaunchOrder = {
         ...orderFor(key, reason),
-        unsolicited: (text, open) => child && unsolicited(child, text, open),
+        unsolicited: (text) => child && unsolicited(child, text),
         ...(spawned && { spawned }),
       }
       const launched = await launcher.launch(order)
@@ -103,10 +102,17 @@ export function createStarter(deps: StarterDeps): Starter {
       }
       const { child: live, protocolVersion, result } = launched.value
       era = (MODERN_VERSIONS as readonly string[]).includes(protocolVersion) ? 'modern' : 'legacy'
-      child = { live, key, about: readAbout(era, result), verbose: false }
+      const ready: PoolChild = {
+        live,
+        key,
+        about: readAbout(era, result),
+        heard: (text) => unsolicited(ready, text),
+        verbose: false,
+      }
+      child = ready
       if (era === 'legacy') live.sayInitialized()
-      ready(child)
-      return ok(child)
+      deps.ready(ready)
+      return ok(ready)
     },
   }
 }
