@@ -14,7 +14,7 @@ import type { Usage } from './usage.ts'
  */
 export const UNUSED_MS = 45 * SECOND_MS
 
-/** A sleeping session stays in memory so long after somebody last asked for it. */
+/** A sleeping session stays in memory so long after somebody last asked for it, or as long as its child may idle. */
 const KEPT_IN_MEMORY_MS = 10 * MINUTE_MS
 
 /** The row of an ended session is kept so long, for `fjmcp-broker sessions`. */
@@ -48,12 +48,13 @@ export function reap(now: number, deps: ReapDeps): void {
   const pids = new Set([...launcher.alive].map(({ pid }) => pid))
   for (const { pid } of store.children.list()) if (!pids.has(pid)) store.children.remove(pid)
 
+  const keptMs = Math.min(KEPT_IN_MEMORY_MS, config.sessionIdleTimeoutMs)
   let awake = 0
   for (const session of [...book.living()]) {
     tend(session, now, config.sessionIdleTimeoutMs)
     const needed = session.tidy()
     if (session.awake) awake++
-    if (!needed && now - session.foundAt >= KEPT_IN_MEMORY_MS) book.drop(session.hash)
+    if (!needed && now - session.foundAt >= keptMs) book.drop(session.hash)
   }
   metrics.sessions.set({ state: 'awake' }, awake)
   metrics.sessions.set({ state: 'asleep' }, store.sessions.count() - awake)
