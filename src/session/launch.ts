@@ -116,7 +116,20 @@ export function createLauncher(deps: LaunchDeps): Launcher {
   const audit = (order: LaunchOrder, event: string, reason: string): void => {
     const { accountId, clientId, sessionHash } = order
     const who = { accountId, clientId, ...(sessionHash && { sessionHash }) }
-    store.audit.add(clock.now(), { event, ...who, reason })
+    try {
+      store.audit.add(clock.now(), { event, ...who, reason })
+    } catch (error) {
+      log.error('an audit event could not be written', { audited: event, reason, error })
+    }
+  }
+
+  /** The row only helps an operator to see which child is whose: a store that is busy must not cost the child. */
+  const assign = (pid: number, sessionHash: TokenHash): void => {
+    try {
+      store.children.assign(pid, sessionHash)
+    } catch (error) {
+      log.warn("a child could not be written down as its session's", { pid, error })
+    }
   }
 
   const failed = (order: LaunchOrder, reason: string) => {
@@ -208,7 +221,7 @@ export function createLauncher(deps: LaunchDeps): Launcher {
       if (!allowed.ok) return allowed
       const standby = standbys.take(order)
       if (standby) {
-        if (order.sessionHash) store.children.assign(standby.pid, order.sessionHash)
+        if (order.sessionHash) assign(standby.pid, order.sessionHash)
         const text = await within(clock, STANDBY_ANSWER_MS, begin(standby, order))
         if (standby.stopped || (text !== undefined && text !== TIMED_OUT))
           return judge(standby, order, text === TIMED_OUT ? undefined : text)

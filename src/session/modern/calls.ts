@@ -81,7 +81,7 @@ export function createCalls(deps: CallsDeps): Calls {
   }
 
   const startWith = (child: PoolChild, turn: Turn, params: HeaderParams | undefined): Taken => {
-    if (params && isMismatched(turn, params)) return DONE
+    if (turn.hasLeft() || (params && isMismatched(turn, params))) return DONE
     if (turn.call.request.method in LIST_MEMBERS) return lists.ask(child, turn)
     return callPlainly(child, turn)
   }
@@ -130,12 +130,15 @@ export function createCalls(deps: CallsDeps): Calls {
       if (!leased.ok) return leased
       const lease = leased.value
       const { child } = lease
+      const unsaid = () => {
+        // A call that is cancelled costs its child; this one was never made.
+        lease.release(true)
+        return ok(DONE)
+      }
+      if (turn.hasLeft()) return unsaid()
       if (call.request.method === 'tools/call') {
         const params = lists.headerParams(child) ?? (await lists.lookForHeaders(child))
-        if (isMismatched(turn, params)) {
-          lease.release(true)
-          return ok(DONE)
-        }
+        if (turn.hasLeft() || isMismatched(turn, params)) return unsaid()
       }
       if (call.request.method in LIST_MEMBERS) {
         const asked = lists.ask(child, turn)
@@ -143,11 +146,7 @@ export function createCalls(deps: CallsDeps): Calls {
         return ok(asked)
       }
       await askVerbosely(child, turn)
-      if (turn.hasLeft()) {
-        // A call that is cancelled costs its child; this one was never made.
-        lease.release(true)
-        return ok(DONE)
-      }
+      if (turn.hasLeft()) return unsaid()
       return ok(begin(lease, turn, key))
     },
 

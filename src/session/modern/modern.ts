@@ -153,6 +153,8 @@ export function createModern(deps: ModernDeps): Modern {
       const one: Running = {
         turn: {
           ...asked,
+          // Nobody waits for it either once it was ended for its client.
+          hasLeft: () => asked.hasLeft() || !running.has(one),
           sink: {
             message(text) {
               if (running.has(one)) asked.sink.message(text)
