@@ -262,6 +262,21 @@ describe('the pool', () => {
 })
 
 describe('lists and what the server is', () => {
+  test('are not asked for again before the first call after a sleep', async () => {
+    await world.call('echo')
+    expect(world.spawner.last.methods()).toContain('tools/list')
+    await world.clock.advance(60 * MINUTE_MS)
+    world.registry.reap(world.clock.now())
+    await world.clock.settle()
+    await world.call('echo')
+    expect(world.spawner.children).toHaveLength(2)
+    expect(world.spawner.last.methods()).toEqual([
+      'initialize',
+      'notifications/initialized',
+      'tools/call',
+    ])
+  })
+
   test('are asked for once, for all clients of the account', async () => {
     for (const id of [1, 'two']) {
       const reply = await (await world.send('tools/list', { id })).reply()

@@ -46,9 +46,10 @@ interface Entry<V> {
 
 /** An empty shelf. */
 export function createShelf(clock: Clock): Shelf {
-  const abouts = createEntries<About>(clock)
-  const lists = createEntries<string>(clock, (text) => text.length)
-  const headers = createEntries<HeaderParams>(clock)
+  const abouts = createEntries<About>(clock, KEPT_MS)
+  const lists = createEntries<string>(clock, KEPT_MS, (text) => text.length)
+  // The first call after a sleep must not wait for a list: these are good until a child says otherwise.
+  const headers = createEntries<HeaderParams>(clock, Number.POSITIVE_INFINITY)
   const versions = new Map<string, number>()
 
   /** Lists do not depend on whose grant it is, beyond its scopes. */
@@ -85,7 +86,7 @@ export function createShelf(clock: Clock): Shelf {
 }
 
 /** A bounded map whose oldest entries go first. */
-function createEntries<V>(clock: Clock, sizeOf: (value: V) => number = () => 0) {
+function createEntries<V>(clock: Clock, keepMs: number, sizeOf: (value: V) => number = () => 0) {
   const entries = new Map<string, Entry<V>>()
   let size = 0
 
@@ -106,7 +107,7 @@ function createEntries<V>(clock: Clock, sizeOf: (value: V) => number = () => 0) 
     set(key: string, accountId: string, value: V): void {
       remove(key)
       size += sizeOf(value)
-      entries.set(key, { accountId, value, until: clock.now() + KEPT_MS })
+      entries.set(key, { accountId, value, until: clock.now() + keepMs })
       while (entries.size > MAX_ENTRIES || size > MAX_CHARS) {
         const [oldest] = entries.keys()
         if (oldest === undefined) break
