@@ -1,5 +1,3 @@
-import type { Member } from './scan.ts'
-
 /**
  * A name as Go's encoding/json compares it: Unicode simple case folding. The known names are ASCII, and besides
  * the ASCII capitals only two characters fold into ASCII: U+017F (long s) and U+212A (the kelvin sign).
@@ -25,9 +23,9 @@ export const namesOf = (names: Iterable<string>): Names => {
  * What makes the members of an object ambiguous, if anything does: a key given twice, or a key that another reader
  * takes for a known one because it disregards case. Returns a sentence for the error message.
  */
-export function ambiguity(found: readonly Member[], known: Names): string | undefined {
+export function ambiguity(keys: readonly string[], known: Names): string | undefined {
   const seen = new Set<string>()
-  for (const { key } of found) {
+  for (const key of keys) {
     if (seen.has(key)) return 'a key is given twice'
     seen.add(key)
     if (!known.exact.has(key) && known.folded.has(foldName(key))) {

@@ -4,15 +4,7 @@ import { isIdLike, numberOf, parseExact } from './exact.ts'
 import { MESSAGE_MEMBERS, META_MEMBERS, PARAM_MEMBERS } from './methods.ts'
 import { ambiguity, type Names } from './names.ts'
 import type { ClientMessage, Params } from './rpc.ts'
-import {
-  elements,
-  exceeds,
-  isObjectAt,
-  type Member,
-  members,
-  type Span,
-  skipSpace,
-} from './scan.ts'
+import { elements, exceeds, isObjectAt, members, skipSpace } from './scan.ts'
 
 /** A body that is refused: a JSON-RPC code, a public sentence, and the request's id where it could be read. */
 export interface ParseFailure {
@@ -30,6 +22,9 @@ const LIMITS = { depth: 128, values: 500_000 }
 const MAX_BATCH = 64
 /** Members of a message, of its `params` and of its `_meta`. */
 const MAX_MEMBERS = 1024
+
+/** A longer text is read key by key at once, in characters: to write it again would cost as much. */
+const MAX_PLAIN = 64 * 1024
 
 /** Strict, and without mercy for a byte order mark. It keeps nothing from one text to the next. */
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -49,16 +44,15 @@ export function parseBody(
   const read = decode(body)
   if (read === undefined) return err({ code: RPC.parseError, message: 'Parse error' })
   const { text, value } = read
-  const at = skipSpace(text, 0)
   if (!Array.isArray(value)) {
-    const message = parseMessage(text, at, value)
+    const message = parseMessage(outlineOf(text, value), value)
     return message.ok ? ok({ messages: [message.value], batch: false }) : message
   }
   if (value.length === 0) return refuse('the batch is empty')
   if (value.length > MAX_BATCH) return refuse(`a batch may hold ${MAX_BATCH} messages`)
   const messages: ClientMessage[] = []
-  for (const [index, { start }] of elements(text, at).entries()) {
-    const message = parseMessage(text, start, value[index])
+  for (const [index, { start }] of elements(text, skipSpace(text, 0)).entries()) {
+    const message = parseMessage(readOutline(text, start), value[index])
     if (!message.ok) return message
     messages.push(message.value)
   }
@@ -84,23 +78,17 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 const isNumber = (value: unknown): boolean => numberOf(value) !== undefined
 
 /** One message: its keys are judged first, on every level where a key means something, then its shape. */
-function parseMessage(
-  text: string,
-  at: number,
-  value: unknown,
-): Result<ClientMessage, ParseFailure> {
+function parseMessage(outline: Outline, value: unknown): Result<ClientMessage, ParseFailure> {
   if (!isObject(value)) return refuse('a message is an object')
-  const top = members(text, at, MAX_MEMBERS + 1)
-  const idText = requestIdText(text, top, value)
+  const idText = requestIdText(outline, value)
   const no: Refusal = (message) => {
     const refused = refuse(message)
     return idText === undefined ? refused : err({ ...refused.error, idText })
   }
-  const unclear = keyProblem(text, top)
-  if (unclear !== undefined) return no(unclear)
+  if (outline.problem !== undefined) return no(outline.problem)
   if (value.jsonrpc !== '2.0') return no('"jsonrpc" must be "2.0"')
   if ('id' in value && !isIdLike(value.id)) return no('"id" must be a string or an integer')
-  if (value.method === undefined) return parseResponse(text, top, value, no)
+  if (value.method === undefined) return parseResponse(outline, value, no)
   if ('result' in value || 'error' in value) return no('"method" beside "result" or "error"')
   if (typeof value.method !== 'string') return no('"method" must be a string')
   const params = parseParams(value, no)
@@ -113,33 +101,60 @@ function parseMessage(
 const idOf = (value: Record<string, unknown>): string | number =>
   typeof value.id === 'string' ? value.id : (numberOf(value.id) ?? 0)
 
-const sourceOf = (text: string, { start, end }: Span): string => text.slice(start, end)
-
 /** The source of the id that an error must echo: of a message that is a request and has one usable id. */
-function requestIdText(
-  text: string,
-  top: readonly Member[],
-  value: Record<string, unknown>,
-): string | undefined {
-  const ids = top.filter(({ key }) => key === 'id')
-  const [id] = ids
-  if (ids.length !== 1 || id === undefined || !isIdLike(value.id)) return undefined
-  return typeof value.method === 'string' ? sourceOf(text, id) : undefined
+function requestIdText({ ids }: Outline, value: Record<string, unknown>): string | undefined {
+  if (ids.length !== 1 || !isIdLike(value.id)) return undefined
+  return typeof value.method === 'string' ? ids[0] : undefined
 }
 
-/** What is ambiguous about the keys of a message, of its `params` or of its `_meta`. */
-function keyProblem(text: string, top: readonly Member[]): string | undefined {
+/** What JSON.parse hides of a message. */
+interface Outline {
+  /** The sources of its ids: one, or none, or more in a message that is refused. */
+  ids: readonly string[]
+  /** What is ambiguous about the keys of the message, of its `params` or of its `_meta`. */
+  problem: string | undefined
+}
+
+/** The outline of a body that is one message. */
+function outlineOf(text: string, value: unknown): Outline {
+  const isPlain = text.length <= MAX_PLAIN && isObject(value) && JSON.stringify(value) === text
+  return isPlain ? plainOutline(value) : readOutline(text, skipSpace(text, 0))
+}
+
+/** Of a text that is what we would write ourselves, and so gives no key twice. */
+function plainOutline(value: Record<string, unknown>): Outline {
+  let problem: string | undefined
+  let level: unknown = value
+  for (const [names, next] of LEVELS) {
+    if (!isObject(level) || problem !== undefined) break
+    problem = keyProblem(Object.keys(level), names)
+    level = level[next]
+  }
+  return { ids: 'id' in value ? [JSON.stringify(value.id)] : [], problem }
+}
+
+/** Of the text that starts at `at`, by a look at every key in it. */
+function readOutline(text: string, at: number): Outline {
+  const top = isObjectAt(text, at) ? members(text, at, MAX_MEMBERS + 1) : []
+  const ids = top.filter(({ key }) => key === 'id').map(({ start, end }) => text.slice(start, end))
+  let problem: string | undefined
   let level = top
   for (const [names, next] of LEVELS) {
-    if (level.length > MAX_MEMBERS) return `an object may hold ${MAX_MEMBERS} members here`
-    const problem = ambiguity(level, names)
-    if (problem !== undefined) return problem
+    problem = keyProblem(
+      level.map(({ key }) => key),
+      names,
+    )
     const inner = level.find(({ key }) => key === next)
-    if (inner === undefined || !isObjectAt(text, inner.start)) return undefined
+    if (problem !== undefined || !inner || !isObjectAt(text, inner.start)) break
     level = members(text, inner.start, MAX_MEMBERS + 1)
   }
-  return undefined
+  return { ids, problem }
 }
+
+const keyProblem = (keys: readonly string[], names: Names): string | undefined =>
+  keys.length > MAX_MEMBERS
+    ? `an object may hold ${MAX_MEMBERS} members here`
+    : ambiguity(keys, names)
 
 /** The levels whose keys are read by us or by a child, and the member that leads to the next one. */
 const LEVELS: readonly (readonly [Names, string])[] = [
@@ -168,14 +183,13 @@ function parseParams(
 }
 
 function parseResponse(
-  text: string,
-  top: readonly Member[],
+  { ids }: Outline,
   value: Record<string, unknown>,
   no: Refusal,
 ): Result<ClientMessage, ParseFailure> {
-  const id = top.find(({ key }) => key === 'id')
-  if (id === undefined) return no('neither "method" nor "id"')
-  const base = { kind: 'response', id: idOf(value), idText: sourceOf(text, id) } as const
+  const [idText] = ids
+  if (idText === undefined) return no('neither "method" nor "id"')
+  const base = { kind: 'response', id: idOf(value), idText } as const
   if ('result' in value === 'error' in value) return no('either "result" or "error" is needed')
   if ('result' in value) return ok({ ...base, result: value.result })
   const error = value.error

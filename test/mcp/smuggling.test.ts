@@ -165,6 +165,24 @@ function same(received: unknown, expected: unknown, context: string): void {
 }
 
 describe('a message that a Go child would read otherwise than we do', () => {
+  test('a text that is as we would write it ourselves reads as any other', () => {
+    const random = seeded(12)
+    let plain = 0
+    for (let run = 0; run < RUNS; run++) {
+      const text = messageText(random)
+      let compact: string
+      try {
+        compact = JSON.stringify(JSON.parse(text))
+      } catch {
+        continue
+      }
+      if (compact === text) plain++
+      for (const each of [text, compact])
+        expect(parseBody(Buffer.from(each))).toEqual(parseBody(Buffer.from(` ${each}`)))
+    }
+    expect(plain).toBeGreaterThan(50)
+  })
+
   test('is refused, and what is accepted reaches the child as we read it', () => {
     const random = seeded(20261)
     const counts = { accepted: 0, refused: 0, fooling: 0 }
