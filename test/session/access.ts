@@ -43,6 +43,10 @@ export function fakeAccess(url = 'http://127.0.0.1:1/relay') {
   return {
     provider,
     opened,
+    /** The number of the newest credential. */
+    get generation() {
+      return generation
+    },
     /** Accesses that were opened and not given back. */
     held: () => opened.filter(({ released }) => released === 0).length,
     refuse(why: AccessRefusal | undefined) {

@@ -57,7 +57,14 @@ interface Asked {
 /** One random life of two sessions, each used by a caller with wide and one with narrow scopes. */
 async function live(seed: number): Promise<void> {
   const { below, pick } = randomness(seed)
-  const world: World = createWorld({ config: { childCredential: 'token', maxSessions: 6 } })
+  const maxSessions = 6
+  const world: World = createWorld({
+    config: { childCredential: 'token', maxSessions },
+    standbyKeepMs: 5 * MINUTE_MS,
+  })
+  /** Questions to Forgejo about tokens, which it answers some time. */
+  const doubts: ((rejected: boolean) => void)[] = []
+  world.access.doubted(() => new Promise((resolve) => void doubts.push(resolve)))
   const narrow: Caller = { ...world.alice, scopes: ['read:issue'] }
   const callers = [world.alice, narrow]
   const living = new Map<string, Session>()
@@ -70,9 +77,8 @@ async function live(seed: number): Promise<void> {
     if (!session || !caller) return
     const one: Asked = { id: `c${asked.length % 3}`, n: asked.length, ends: [], reply: undefined }
     const answer = sink()
-    const accepted = Promise.resolve(
-      session.request(caller, tool(name, { n: one.n }, one.id), answer),
-    )
+    const args = name === 'fail' ? { text: 'user does not exist [uid: 0, name: ]' } : { n: one.n }
+    const accepted = Promise.resolve(session.request(caller, tool(name, args, one.id), answer))
     void answer.reply.then((reply) => {
       one.reply = reply
     })
@@ -89,6 +95,15 @@ async function live(seed: number): Promise<void> {
     () => ask('echo'),
     () => ask('hold'),
     () => ask('hang'),
+    () => ask('fail'),
+    () => {
+      const rejected = below(2) === 0
+      if (rejected && doubts.length > 0) {
+        world.access.renew()
+        world.registry.credentialRenewed(world.alice.accountId)
+      }
+      for (const answer of doubts.splice(0)) answer(rejected)
+    },
     () => pick(world.spawner.alive)?.release(),
     () => pick(world.spawner.alive)?.die(),
     () => {
@@ -118,24 +133,52 @@ async function live(seed: number): Promise<void> {
     },
   ]
 
+  let wasOpen = false
+  let startedBefore = 0
   const check = async () => {
     await world.clock.advance(100)
     const rows = new Map(world.store.children.list().map((row) => [row.pid, row]))
     const { alive } = world.spawner
     expect([...rows.keys()].sort()).toEqual(alive.map(({ pid }) => pid).sort())
     expect(world.access.held()).toBe(alive.length)
-    const seats = Map.groupBy(alive, ({ pid, spec }) => {
-      const nth = Number(spec.env.FORGEJO_ACCESS_TOKEN?.split('-').at(-1)) - 1
-      return `${rows.get(pid)?.sessionHash} ${world.access.opened[nth]?.request.scopes}`
-    })
+    const accessOf = ({ spec }: (typeof alive)[number]) =>
+      world.access.opened[Number(spec.env.FORGEJO_ACCESS_TOKEN?.split('-').at(-1)) - 1]
+    const isStandby = ({ pid }: (typeof alive)[number]) => rows.get(pid)?.sessionHash === null
+    const running = alive.filter(({ stopped }) => !stopped)
+    // One at most stands by, holds the newest token, was told nothing, and belongs to nobody.
+    const standbys = running.filter(isStandby)
+    expect(standbys.length).toBeLessThanOrEqual(1)
+    for (const standby of standbys) {
+      expect(standby.received).toEqual([])
+      expect(accessOf(standby)?.leases).toEqual([])
+      expect(accessOf(standby)?.generation).toBe(world.access.generation)
+    }
+    // Only a hand-over exceeds the cap: by children that still owe an answer.
+    const settled = running.filter((child) => child.owed === 0)
+    expect(settled.length).toBeLessThanOrEqual(maxSessions)
+    const seats = Map.groupBy(
+      alive.filter((child) => !isStandby(child)),
+      (child) => {
+        const { leases = [], request } = accessOf(child) ?? {}
+        const scopes = (leases.at(-1) ?? request)?.scopes
+        return `${rows.get(child.pid)?.sessionHash} ${scopes}`
+      },
+    )
     for (const children of seats.values()) {
+      for (const child of children) expect(accessOf(child)?.leases.length).toBeLessThanOrEqual(1)
       // Only a child that still owes an answer may stand beside its successor.
       const predecessors = children.slice(0, -1).filter((child) => !child.stopped)
       for (const child of predecessors) expect(child.owed).toBeGreaterThan(0)
     }
     for (const id of ended) expect(world.registry.find(world.alice, id).ok).toBe(false)
     for (const id of living.keys()) expect(world.registry.find(world.alice, id).ok).toBe(true)
-    if (living.size === 0) expect(alive).toEqual([])
+    if (living.size === 0) expect(alive.filter((child) => !isStandby(child))).toEqual([])
+    // While the breaker is open nothing is started for the account.
+    const opened = world.store.audit.list({ event: 'breaker.opened', limit: 1 })[0]
+    const isOpen = opened !== undefined && world.clock.now() - opened.at < 30 * SECOND_MS
+    if (isOpen && wasOpen) expect(world.spawner.children.length).toBe(startedBefore)
+    wasOpen = isOpen
+    startedBefore = world.spawner.children.length
   }
 
   try {
