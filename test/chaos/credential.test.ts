@@ -188,3 +188,22 @@ scenario(
     expect(await bob.whoami()).toBe('bob')
   },
 )
+
+scenario(
+  'a login is being traded as a refresh is wanted: the refresh waits, and finds that it is not needed any more',
+  {},
+  async (stage) => {
+    const alice = await stage.connect('alice')
+    expireAccess(stage)
+    const held = stage.forgejo.control.hold('exchange')
+    const connecting = stage.connect({ user: 'alice', client: 'Phone' })
+    await held.arrived
+    const calls = [alice.whoami(), alice.whoami()]
+    await Bun.sleep(200)
+    expect(stage.forgejo.counts.refreshes).toBe(0)
+    held.release()
+    await connecting
+    expect(await Promise.all(calls)).toEqual(['alice', 'alice'])
+    expect(stage.forgejo.counts.refreshes).toBe(0)
+  },
+)

@@ -118,6 +118,23 @@ scenario(
 )
 
 scenario(
+  'Forgejo’s TLS is broken: calls say that it cannot be reached, tokens are kept',
+  {},
+  async (stage) => {
+    const alice = await stage.connect('alice')
+    await stage.broker.stop()
+    await stage.start({
+      FJMCP_BROKER_FORGEJO_INTERNAL_URL: stage.forgejo.url.replace('http:', 'https:'),
+    })
+    expect(await alice.tool('get_my_user_info').catch(String)).toContain('cannot be reached')
+    expect((await stage.post(alice, 'tools/list')).status).toBe(200)
+    await stage.broker.stop()
+    await stage.start({ FJMCP_BROKER_FORGEJO_INTERNAL_URL: '' })
+    expect(await alice.whoami()).toBe('alice')
+  },
+)
+
+scenario(
   'userinfo answers with a page, with nothing or with half a document as somebody logs in: a page says to try again',
   {},
   async (stage) => {
