@@ -4,7 +4,8 @@ import { withId } from '../../src/mcp/splice.ts'
 import { type Random, seeded } from './random.ts'
 
 /** What could be taken for the end of a string, for a key or for the end of the message. */
-const TRAPS = ['"id":1', '\\', '"', '{"id":', '}', '}}', ',', '\u2028', 'result', '\n', 'ä']
+const TRAPS = ['id', '"id":1', '\\', '"', '{"id":', '}', '}}', ',', '\u2028', 'result', '\n', 'ä']
+const LONG = 'long '.repeat(120)
 const KEYS = ['"id"', '"\\u0069d"', '"result"', '"error"', '"re\\u0073ult"', '"jsonrpc"', '"x"']
 
 function value(random: Random, depth: number): unknown {
@@ -19,7 +20,8 @@ function value(random: Random, depth: number): unknown {
 function answer(random: Random): string {
   const space = () => random.pick(['', '', ' ', '\t '])
   const members = Array.from({ length: random.below(7) }, () => {
-    const source = JSON.stringify(value(random, 0))
+    const said = value(random, 0)
+    const source = JSON.stringify(random.chance(0.3) ? { long: LONG, said } : said)
     return `${space()}${random.pick(KEYS)}${space()}:${space()}${source}${space()}`
   })
   return `${space()}{${members.join(',')}}${space()}`
@@ -36,12 +38,34 @@ describe('an answer that is not parsed', () => {
       const known = parsed?.value as Record<string, unknown>
       const seen = large?.value as Record<string, unknown>
       expect(seen.id).toEqual(known.id)
-      for (const key of ['id', 'result', 'error']) expect(key in seen).toBe(key in known)
+      for (const key of ['id', 'result']) expect(key in seen).toBe(key in known)
+      // Beside a result it changes nothing.
+      if (!('result' in known)) expect('error' in seen).toBe('error' in known)
       if (large?.id === undefined) continue
       outlined++
       expect(withId(line, '"new"', large.id)).toBe(withId(line, '"new"'))
     }
     expect(outlined).toBeGreaterThan(1000)
+  })
+
+  test.each([
+    [`{"id":1,"result":{"a":"${LONG}"}}`, 1],
+    [`{"id":1,"result":{"a":"${LONG}"},"id":2}`, 2],
+    [`{"id":1,"result":{"a":"${LONG}"},"\\u0069d":3,"x":{}}`, 3],
+    [`{"id":1,"result":{"a":"${LONG}"},"i\\u0064":{"b":{}}}`, { b: {} }],
+    [`{"id":1,"result":{"id":4,"a":"${LONG}"}}`, 1],
+  ])('has the id that stands last: %#', (line, id) => {
+    const [message] = readLine(line, undefined, 0) ?? []
+    expect(message?.value).toMatchObject({ id })
+    expect(message?.id).toBeDefined()
+  })
+
+  test('is a request when a method follows what looks like its result', () => {
+    const later = [`"method":"ping"`, `"me\\u0074hod":"ping"`, `"\\u006Dethod":"ping"`]
+    for (const member of later) {
+      const line = `{"id":1,"result":{"a":"${LONG}"},${member},"x":{}}`
+      expect(readLine(line, undefined, 0)?.[0]?.value).toMatchObject({ method: 'ping' })
+    }
   })
 
   test.each([
