@@ -25,6 +25,8 @@ export interface ChildAccess {
   lease(lease: Pick<AccessRequest, 'clientId' | 'scopes'>): Result<void, AccessRefusal>
   /** Asks Forgejo whether it still takes the child's own token; true when it does not. */
   doubt?(): Promise<boolean>
+  /** Whether the token was found to be over because of what any child of the account said. */
+  refused?(): boolean
   /** Ends the access. Safe to call twice. */
   release(): void
 }

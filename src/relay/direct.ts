@@ -25,6 +25,8 @@ export function createDirectAccess(deps: {
   vault: Credentials & Pick<Vault, 'suspected'>
 }): DirectAccess {
   const { config, vault } = deps
+  /** The last token of each account that Forgejo was found to refuse. */
+  const refused = new Map<string, string>()
 
   const lease = (scopes: readonly string[]): Result<void, AccessRefusal> => {
     const missing = config.forgejoScopes.filter((scope) => !holds(scopes, scope))
@@ -52,8 +54,11 @@ export function createDirectAccess(deps: {
         lease: ({ scopes }) => lease(scopes),
         async doubt() {
           const now = await vault.suspected(accountId, token)
-          return now.kind === 'dead' || (now.kind === 'ready' && now.token !== token)
+          const isOver = now.kind === 'dead' || (now.kind === 'ready' && now.token !== token)
+          if (isOver) refused.set(accountId, token)
+          return isOver
         },
+        refused: () => refused.get(accountId) === token,
         release: () => {},
       })
     },

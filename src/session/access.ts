@@ -19,6 +19,8 @@ export interface ChildAccess {
    * child said sounds as if not. True when the account has another one, or none any more. Absent where a 401 is healed on the way.
    */
   doubt?(): Promise<boolean>
+  /** Whether the token was found to be over because of what any child of the account said. */
+  refused?(): boolean
   /** Ends the access; called when the child has ended. Safe to call twice. */
   release(): void
 }

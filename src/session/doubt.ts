@@ -27,12 +27,12 @@ export interface Doubt {
   hear(text: string): void
   /** While Forgejo is asked; settles in bounded time and never rejects. */
   readonly asking: Promise<void> | undefined
-  /** Whether Forgejo has said that it no longer takes the token. */
+  /** Whether Forgejo has said that it no longer takes the token, about this child or another one that holds it. */
   readonly confirmed: boolean
 }
 
 /** No doubt yet. Where the access cannot be in doubt (relay mode) there never is any. */
-export function createDoubt(clock: Clock, access: Pick<ChildAccess, 'doubt'>): Doubt {
+export function createDoubt(clock: Clock, access: Pick<ChildAccess, 'doubt' | 'refused'>): Doubt {
   let asking: Promise<void> | undefined
   let confirmed = false
   let goodAt = Number.NEGATIVE_INFINITY
@@ -59,7 +59,7 @@ export function createDoubt(clock: Clock, access: Pick<ChildAccess, 'doubt'>): D
       return asking
     },
     get confirmed() {
-      return confirmed
+      return confirmed || access.refused?.() === true
     },
   }
 }

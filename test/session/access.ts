@@ -13,6 +13,7 @@ export function fakeAccess(url = 'http://127.0.0.1:1/relay') {
   let doubt: (() => Promise<boolean>) | undefined
   let refusal: AccessRefusal | undefined
   let generation = 1
+  let refusedUpTo = 0
   const provider: AccessProvider = {
     async open(wanted) {
       if (refusal) return err(refusal)
@@ -35,7 +36,7 @@ export function fakeAccess(url = 'http://127.0.0.1:1/relay') {
           access.leases.push(lease)
           return ok(undefined)
         },
-        ...(doubt && { doubt }),
+        ...(doubt && { doubt, refused: () => access.generation <= refusedUpTo }),
         release: () => void access.released++,
       })
     },
@@ -58,6 +59,10 @@ export function fakeAccess(url = 'http://127.0.0.1:1/relay') {
     /** Lets children of accesses to come be doubted; `answer` says whether the token is no good. */
     doubted(answer: () => Promise<boolean>) {
       doubt = answer
+    },
+    /** Every credential so far is known to be over. */
+    refuseOld() {
+      refusedUpTo = generation
     },
     renew: () => void generation++,
   }

@@ -38,6 +38,18 @@ describe('a call that fails as if the token were dead', () => {
     expect(old?.alive).toBe(false)
   })
 
+  test('spares the other sessions: none is served by a child that holds the same token', async () => {
+    const { session: first } = await world.open()
+    const { session: second } = await world.open()
+    const [, others] = world.spawner.children
+    await world.call(first, tool('fail', { text: DEAD }))
+    world.access.refuseOld()
+    world.access.renew()
+    asked[0]?.resolve(true)
+    expect((await world.call(second, tool('echo'))).result).toBeDefined()
+    expect(others?.methods()).toEqual(['initialize'])
+  })
+
   test('because of other trouble goes on with the same child, and does not ask at once again', async () => {
     const { session } = await world.open()
     await world.call(session, tool('fail', { text: DEAD }))
