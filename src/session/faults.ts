@@ -10,6 +10,8 @@ const FORGET_AFTER_MS = 10 * LONGEST_WAIT_MS
 /** So many crashes within CRASH_WINDOW_MS open the breaker. */
 const MAX_CRASHES = 3
 const CRASH_WINDOW_MS = MINUTE_MS
+/** Children that ran beside each other and end within this time have one cause between them, such as a lack of memory. */
+const TOGETHER_MS = SECOND_MS
 /** How long it stays open; a crash soon after it has closed opens it again, because the window still knows the others. */
 const OPEN_MS = 30 * SECOND_MS
 
@@ -33,8 +35,11 @@ export interface Faults {
   startFailed(accountId: string, reason: string): { ok: false; error: Refusal }
   /** Notes that one did. */
   started(accountId: string): void
-  /** Notes that a child that had started ended by itself. Returns what the breaker says if that has opened it. */
-  crashed(accountId: string, reason: string): string | undefined
+  /**
+   * Notes that a child ended by itself that was ready at `readyAt` (epoch ms). Returns what the breaker says if that
+   * has opened it.
+   */
+  crashed(accountId: string, readyAt: number, reason: string): string | undefined
   /** Drops what is long over. */
   forget(now: number): void
 }
@@ -62,9 +67,11 @@ export function createFaults(clock: Clock): Faults {
       return refusal(fault)
     },
     started: (accountId) => void failing.delete(accountId),
-    crashed(accountId, reason) {
+    crashed(accountId, readyAt, reason) {
       const now = clock.now()
       const before = crashing.get(accountId)
+      const last = before?.at.at(-1) ?? Number.NEGATIVE_INFINITY
+      if (readyAt < last && now - last < TOGETHER_MS) return undefined
       const at = [...(before?.at ?? []), now]
         .filter((then) => then > now - CRASH_WINDOW_MS)
         .slice(-MAX_CRASHES)

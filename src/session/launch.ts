@@ -141,10 +141,11 @@ export function createLauncher(deps: LaunchDeps): Launcher {
 
   /** A child that served is watched to its end: one that ends by itself may have to be kept from coming back. */
   const watch = async (child: LiveChild, order: LaunchOrder): Promise<void> => {
+    const readyAt = clock.now()
     await child.gone
     if (child.stopped) return
     const reason = child.over ?? 'it ended'
-    const broken = faults.crashed(order.accountId, reason)
+    const broken = faults.crashed(order.accountId, readyAt, reason)
     if (broken) log.error('children of an account crash', { account: order.accountId, reason })
     audit(order, 'child.crashed', reason)
     if (broken) audit(order, 'breaker.opened', broken)

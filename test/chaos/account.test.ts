@@ -163,6 +163,12 @@ scenario(
       expect(page.status).toBe(400)
       expect(await page.text()).toContain('This login is over')
     }
+    const again = createBrowser()
+    const bob = await stage.login('bob', { browser: again })
+    const callback = bob.redirects.find((url) => url.includes('/oauth/callback?'))
+    const page = await again.get(callback ?? '')
+    expect([page.status, page.html]).toEqual([400, expect.stringContaining('This login is over')])
+    expect(await (await bob.open()).whoami()).toBe('bob')
     expect(await alice.whoami()).toBe('alice')
   },
 )

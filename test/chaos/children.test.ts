@@ -68,9 +68,10 @@ scenario(
     const people = [
       await stage.connect('alice'),
       await stage.connect({ user: 'alice', client: 'Phone', sdk: 'v2' }),
+      await stage.connect({ user: 'alice', client: 'Editor' }),
       await stage.connect('bob'),
     ]
-    await until('children stand by', () => stage.children().length >= 4)
+    await until('children stand by', () => stage.children().length >= 5)
     killChildren(stage)
     for (const person of people) {
       await until(

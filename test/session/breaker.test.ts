@@ -65,6 +65,27 @@ describe('children that crash', () => {
     expect(world.audited('breaker.opened')).toEqual([])
   })
 
+  test('all at once have one cause, and are woken', async () => {
+    const sessions = []
+    for (let n = 0; n < 5; n++) sessions.push((await world.open()).session)
+    await world.clock.advance(SECOND_MS)
+    for (const child of world.spawner.alive) {
+      child.die(137)
+      await world.clock.advance(1)
+    }
+    await world.clock.settle()
+    for (const session of sessions)
+      expect((await world.call(session, tool('echo'))).result).toBeDefined()
+    expect(world.audited('breaker.opened')).toEqual([])
+    // One after the other they count.
+    for (const child of world.spawner.alive.slice(0, 3)) {
+      await world.clock.advance(SECOND_MS)
+      child.die(137)
+    }
+    await world.clock.settle()
+    expect(world.audited('breaker.opened')).toHaveLength(1)
+  })
+
   test('leave those that run alone', async () => {
     const { session } = await world.open()
     const steady = await world.open()
