@@ -1,5 +1,3 @@
-import { err, ok, type Result } from '../result.ts'
-
 const AREAS = [
   'activitypub',
   'admin',
@@ -25,16 +23,9 @@ const KNOWN = new Set(FORGEJO_SCOPES)
 const FULL_ACCESS: readonly string[] = Object.freeze(['all'])
 
 /** The words of a scope text, each once, in order. Only white space separates words. */
-export const scopeWords = (text: string): string[] => [
+const scopeWords = (text: string): string[] => [
   ...new Set(text.split(/\s+/).filter((word) => word !== '')),
 ]
-
-/** Reads a scope text: its words, each once, or those that Forgejo does not know. */
-export function parseScopes(text: string): Result<string[], string[]> {
-  const words = scopeWords(text)
-  const unknown = words.filter((word) => !KNOWN.has(word))
-  return unknown.length > 0 ? err(unknown) : ok(words)
-}
 
 /**
  * What a grant with this scope text may do at Forgejo 9 and later: its known words, or everything (`all`) when it
