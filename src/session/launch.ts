@@ -105,7 +105,11 @@ export function createLauncher(deps: LaunchDeps): Launcher {
     ...deps,
     keepMs: deps.standbyKeepMs,
     openAccess,
-    start: (order) => start(order, 'standby'),
+    start(order) {
+      const child = start(order, 'standby')
+      child.writeDown()
+      return child
+    },
   })
 
   const begin = (child: LiveChild, order: LaunchOrder): Promise<string | undefined> => {
@@ -233,7 +237,10 @@ export function createLauncher(deps: LaunchDeps): Launcher {
       for (let again = false; ; again = true) {
         const child = await fresh(order)
         if (!child.ok) return child
-        const text = await begin(child.value, order)
+        const answer = begin(child.value, order)
+        // While it gets ready for what it was told.
+        child.value.writeDown()
+        const text = await answer
         await child.value.doubted
         if (text !== undefined || again || !child.value.rejected)
           return judge(child.value, order, text)

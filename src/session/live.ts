@@ -65,6 +65,8 @@ export interface LiveChild {
   readonly stopped: boolean
   /** Resolves when the process is gone. */
   readonly gone: Promise<void>
+  /** Records the process for the broker after a killed one; what cannot be recorded is ended. Before anything is awaited. */
+  writeDown(): void
   /** See Bridge.call. */
   call(request: RpcRequest, sink: CallSink, known?: readonly string[]): OpenCall
   notify(notification: RpcNotification): void

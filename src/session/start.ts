@@ -1,7 +1,7 @@
 import type { Child } from '../child/child.ts'
 import { childEnv } from '../child/env.ts'
 import { sleep } from '../clock.ts'
-import { redact } from '../log.ts'
+import { describe, redact } from '../log.ts'
 import { type CallSink, createBridge } from '../mcp/bridge.ts'
 import { rpcNotification } from '../mcp/rpc.ts'
 import { createDoubt } from './doubt.ts'
@@ -35,6 +35,8 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
   const done = Promise.withResolvers<void>()
   let child: Child | undefined
   let over: string | undefined
+  /** Why we ended it although nobody told it to stop. */
+  let mishap: string | undefined
   let cause: StopCause | undefined
   let initialized = false
   let lastUsedAt = clock.now()
@@ -72,7 +74,8 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
       },
       noise: (count) => metrics.childNoise.inc(count),
       exited(exit) {
-        const how = exit.signal ? `was killed by ${exit.signal}` : `exited with code ${exit.code}`
+        const end = exit.signal ? `was killed by ${exit.signal}` : `exited with code ${exit.code}`
+        const how = mishap ?? end
         const words = redact(access.clean(exit.stderrTail)).trim().slice(-MAX_LAST_WORDS)
         over = words === '' ? how : `${how}: ${words}`
         if (cause === undefined) {
@@ -95,15 +98,6 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
   )
   child = running
   metrics.children.inc()
-  try {
-    const { pid, startTime } = running
-    const { sessionHash = null } = order
-    store.children.add(clock.now(), { pid, startTime, accountId, sessionHash })
-  } catch (error) {
-    // Unrecorded it could outlive a killed broker unseen.
-    running.kill()
-    throw error
-  }
 
   const touch = () => {
     lastUsedAt = clock.now()
@@ -136,6 +130,18 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
     },
     gone: done.promise,
 
+    writeDown() {
+      if (over !== undefined) return
+      try {
+        const { pid, startTime } = running
+        const { sessionHash = null } = order
+        store.children.add(clock.now(), { pid, startTime, accountId, sessionHash })
+      } catch (error) {
+        // Unrecorded it could outlive a killed broker unseen.
+        mishap = `could not be written down (${describe(error)})`
+        running.kill()
+      }
+    },
     call(request, sink, known) {
       touch()
       const heard: CallSink = {

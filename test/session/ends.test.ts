@@ -193,6 +193,22 @@ describe('another process', () => {
     expect(answer.ends).toHaveLength(1)
   })
 
+  test('that holds the store costs a child that cannot be written down, and says why', async () => {
+    world.foreign.run('BEGIN IMMEDIATE')
+    const opened = await world.registry.initialize(
+      world.alice,
+      request('initialize', INITIALIZE),
+      sink(),
+    )
+    await world.clock.settle()
+    world.foreign.run('COMMIT')
+    expect(opened.ok ? '' : opened.error.reason).toMatch(/could not be written down .*locked/)
+    // It heard its first words before: both take their time.
+    expect(world.spawner.last.methods()).toEqual(['initialize'])
+    expect(world.spawner.alive).toEqual([])
+    expect(world.access.held()).toBe(0)
+  })
+
   test('that holds the store delays the writing of an end, not the end', async () => {
     const { id, session } = await world.open()
     world.foreign.run('BEGIN IMMEDIATE')
