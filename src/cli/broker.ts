@@ -194,6 +194,7 @@ export async function openBroker({
       log,
       metrics,
       config,
+      stepUps,
     }),
     tokens: createTokens({
       store,

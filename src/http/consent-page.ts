@@ -35,7 +35,7 @@ ${permissionFields(view.choice, {
   problem: view.problem && PROBLEMS[view.problem],
   fixed: childCredential === 'token',
 })}
-<p class="small soft">${view.recalled && 'This is what you chose last time in this browser; the app asks for more. '}It never gets more than it asked for, nor more than you may do yourself. What it does appears in Forgejo as done by you.</p>
+<p class="small soft">${MARKED[view.marked]}It never gets more than it asked for, nor more than you may do yourself. What it does appears in Forgejo as done by you.</p>
 <div class="actions">
 <button class="primary" type="submit" name="decision" value="allow">Allow and sign in</button>
 <button type="submit" name="decision" value="deny">Deny</button>
@@ -43,6 +43,13 @@ ${permissionFields(view.choice, {
 </form>
 <p class="small soft">If you allow it, <strong>${forgejo.host}</strong> signs you in next; this page never sees your password. Later you can narrow this or end it under <a href="/connections">your connections</a>.</p>`,
   })
+}
+
+/** Why the page has marked what it has. */
+const MARKED = {
+  all: '',
+  recalled: 'This is what you chose last time in this browser; the app asks for more. ',
+  needed: 'The app had less and tried something that needs this. ',
 }
 
 const PROBLEMS = {

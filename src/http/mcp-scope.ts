@@ -1,4 +1,5 @@
 import { RPC } from '../errors.ts'
+import { modernClientName, takesChallenges } from '../mcp/client-info.ts'
 import type { Denial } from '../mcp/permissions.ts'
 import { errorText, type RpcRequest } from '../mcp/rpc.ts'
 import { plainScopes } from '../scopes.ts'
@@ -17,27 +18,32 @@ export interface Denied {
 
 /**
  * Judges a request before anything is said to the child (RFC 6750 §3.1); undefined when it may go on. A refusal is
- * audited, with its session if it has one. Nothing is asked for that this server cannot give, in a batch, or of a client that only refreshes its tokens.
+ * audited, with its session if it has one. Nothing is asked for that this server cannot give, in a batch, or of a client that
+ * would not survive it or has answered before.
  */
 export function denied(
   deps: ScopeDeps,
   caller: Caller,
-  session: Pick<Session, 'hash'> | undefined,
+  session: Pick<Session, 'hash' | 'clientName'> | undefined,
   request: RpcRequest,
   batch: boolean,
 ): Denied | undefined {
   const { permissions, stepUps } = deps
   const denial = permissions.denial(request, caller.scopes)
   if (!denial) return undefined
-  const wanted = plainScopes([...caller.scopes, ...denial.missing])
-  const text = denialText(denial, request.idText, wanted)
+  const { missing, grantable } = denial
+  const wanted = plainScopes([...caller.scopes, ...missing])
+  const name = session ? session.clientName : modernClientName(request.params)
   const how = stepUps.refused(caller, {
     ...(session && { sessionHash: session.hash }),
-    reason:
-      denial.missing.length > 0 ? `${denial.what} needs ${denial.missing.join(' ')}` : denial.what,
-    open: denial.grantable && !batch,
+    reason: missing.length > 0 ? `${denial.what} needs ${missing.join(' ')}` : denial.what,
+    missing,
+    open: grantable && !batch && takesChallenges(name),
   })
-  return { text, scope: how === 'challenge' ? wanted.join(' ') : undefined }
+  if (how === 'challenge')
+    return { text: denialText(denial, request.idText, wanted), scope: wanted.join(' ') }
+  const text = grantable ? `${denial.text} ${wayOut(deps.policy.issuer)}` : denial.text
+  return { text: denialText({ ...denial, text }, request.idText, wanted), scope: undefined }
 }
 
 /** The reply to a request on its own: 403 with the challenge, or the plain error. */
@@ -49,6 +55,10 @@ export function deniedReply(deps: ScopeDeps, { text, scope }: Denied): Response 
     `resource_metadata="${deps.policy.resourceMetadata}", error_description="more permissions are needed"`
   return jsonReply(403, text, { 'WWW-Authenticate': challenge })
 }
+
+/** What a person can do whom the client will not ask. */
+const wayOut = (issuer: string): string =>
+  `At ${issuer}/connections they can give back what they took from it, or disconnect it: then it asks them anew.`
 
 function denialText(denial: Denial, idText: string, wanted: readonly string[]): string {
   if (denial.missing.length === 0)

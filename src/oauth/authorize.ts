@@ -125,22 +125,26 @@ function readRequest(
 
 /** Remembers the request under a new ticket, bound to this browser, and shows the consent page. */
 function askConsent(
-  { store, sealer, clock, config }: FlowDeps,
+  { store, sealer, clock, config, stepUps }: FlowDeps,
   request: PendingRequest,
   brought: { browser: string | undefined; choice: string | undefined },
 ): AuthorizeOutcome {
   const browser = browserValue(brought.browser)
   const ticket = randomToken()
   const ticketHash = hashToken(ticket)
+  const browserHash = hashToken(browser)
+  const { clientId } = request
   const now = clock.now()
   store.logins.add(now, {
     ticketHash,
-    browserHash: hashToken(browser),
+    browserHash,
     purpose: 'client',
     phase: 'consent',
-    clientId: request.clientId,
+    clientId,
     sealedRequest: sealRequest(sealer, ticketHash, request),
     expiresAt: now + LOGIN_TTL_MS,
   })
-  return { kind: 'consent', view: consentView(config, ticket, request, brought.choice), browser }
+  const needed = stepUps.asked({ clientId, browserHash })
+  const view = consentView(config, ticket, request, { choice: brought.choice, needed })
+  return { kind: 'consent', view, browser }
 }

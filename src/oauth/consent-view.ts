@@ -4,16 +4,22 @@ import type { ConsentView } from './outcome.ts'
 import type { PendingRequest } from './pending.ts'
 import { redirectHost, redirectKind, redirectSource } from './redirect-uri.ts'
 
-/** The consent page of a pending request under its ticket; `remembered` is the browser's last choice, as it came. */
+/**
+ * The consent page of a pending request under its ticket. Marked is what the app was just told that it `needed`, else
+ * the browser's last `choice`, as it came.
+ */
 export function consentView(
   { forgejoUrl }: Pick<Config, 'forgejoUrl'>,
   ticket: string,
   request: PendingRequest,
-  remembered: string | undefined,
+  {
+    choice: remembered,
+    needed,
+  }: { choice?: string | undefined; needed?: readonly string[] | undefined },
 ): ConsentView {
   const { back, client, scopes } = request
   const { redirectUri } = back
-  const choice = recallChoice(scopes, remembered)
+  const choice = needed ? offerScopes(scopes, needed) : recallChoice(scopes, remembered)
   return {
     ticket,
     clientName: client.name,
@@ -23,7 +29,7 @@ export function consentView(
     redirectSource: redirectSource(redirectUri),
     scopes,
     choice,
-    recalled: choice.access !== offerScopes(scopes).access,
+    marked: needed ? 'needed' : choice.access === offerScopes(scopes).access ? 'all' : 'recalled',
     forgejoUrl,
   }
 }

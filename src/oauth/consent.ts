@@ -38,7 +38,7 @@ export function decide(
       const { request } = found.value
       const chosen = chooseScopes(request.scopes, form)
       if (chosen.ok) return allow(deps, now, found.value, chosen.value)
-      const view = consentView(deps.config, ticket, request, undefined)
+      const view = consentView(deps.config, ticket, request, {})
       return { kind: 'consent', view: { ...view, problem: chosen.error }, browser: browser ?? '' }
     }
     case 'deny':
@@ -57,7 +57,8 @@ function allow(
   { row, request }: Pending,
   scopes: string[],
 ): AuthorizeOutcome {
-  const { store, sealer, upstream } = deps
+  const { store, sealer, upstream, stepUps } = deps
+  const { clientId } = request
   const state = randomToken()
   const verifier = randomToken()
   const ticketHash = hashToken(state)
@@ -65,17 +66,19 @@ function allow(
   const moved = store.transaction(() => {
     if (!store.logins.sendToForgejo(now, row.ticketHash, { ticketHash, sealedRequest }))
       return false
-    store.audit.add(now, { event: 'login.started', clientId: request.clientId })
+    store.audit.add(now, { event: 'login.started', clientId })
     return true
   })
   if (!moved) return page(lostLogin)
-  const remember = rememberChoice(request.scopes, scopes)
+  // What one tool needed says nothing of what the next app may do.
+  const needed = stepUps.asked({ clientId, browserHash: row.browserHash })
+  const remember = needed ? undefined : rememberChoice(request.scopes, scopes)
   const location = upstream.authorizeUrl(state, verifier)
   return { kind: 'redirect', location, ...(remember !== undefined && { remember }) }
 }
 
 function deny(deps: FlowDeps, now: number, { row, request }: Pending): AuthorizeOutcome {
-  const { store, policy } = deps
+  const { store, policy, stepUps } = deps
   const { clientId } = request
   const denied = store.transaction(() => {
     if (!store.logins.finish(now, row.ticketHash, 'consent')) return false
@@ -83,5 +86,6 @@ function deny(deps: FlowDeps, now: number, { row, request }: Pending): Authorize
     return true
   })
   if (!denied) return page(lostLogin)
+  stepUps.declined({ clientId, browserHash: row.browserHash })
   return refuse(policy.issuer, request.back, 'access_denied', 'the user said no')
 }

@@ -7,6 +7,7 @@ import type { Metrics } from '../metrics.ts'
 import type { Store } from '../store/open.ts'
 import type { Clients } from './clients.ts'
 import type { Policy } from './policy.ts'
+import type { StepUps } from './step-up.ts'
 import type { Vault } from './vault.ts'
 
 /** What the authorization flow works with. */
@@ -16,6 +17,7 @@ export interface FlowDeps {
   clients: Pick<Clients, 'resolve'>
   vault: Pick<Vault, 'login'>
   upstream: Pick<Upstream, 'authorizeUrl'>
+  stepUps: Pick<StepUps, 'asked' | 'opened' | 'declined'>
   sealer: Sealer
   clock: Clock
   log: Log

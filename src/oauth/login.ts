@@ -33,7 +33,7 @@ export async function callback(
   const { row, request } = pending
 
   const denial = param(query, 'error')
-  if (denial !== undefined) return upstreamError(deps, request, query, denial)
+  if (denial !== undefined) return upstreamError(deps, pending, query, denial)
   const code = param(query, 'code')
   if (code === undefined || request.verifier === undefined) return page(lostLogin)
 
@@ -51,7 +51,7 @@ export async function callback(
     return page(staleScopes(deps.config.forgejoUrl, missingScopes))
   }
   return sendBack(deps.policy.issuer, request.back, {
-    code: openFamily(deps, clock.now(), request, accountId),
+    code: openFamily(deps, clock.now(), pending, accountId),
   })
 }
 
@@ -97,14 +97,15 @@ function claim(
 /** What Forgejo's authorize endpoint said instead of a code (its user's no, an old scope, or our own mistake). */
 function upstreamError(
   deps: FlowDeps,
-  request: PendingRequest,
+  { row: { browserHash }, request }: Pending,
   query: URLSearchParams,
   error: string,
 ): AuthorizeOutcome {
-  const { store, clock, policy, config, log } = deps
+  const { store, clock, policy, config, log, stepUps } = deps
   const { clientId, back } = request
   if (error === 'access_denied') {
     store.audit.add(clock.now(), { event: 'login.denied', clientId, reason: 'at Forgejo' })
+    stepUps.declined({ clientId, browserHash })
     return refuse(policy.issuer, back, 'access_denied', 'the user said no at Forgejo')
   }
   const description = redact(param(query, 'error_description') ?? '').slice(0, MAX_DETAIL_LENGTH)

@@ -2,26 +2,32 @@ import { hashToken, randomId } from '../crypto.ts'
 import { impliedScopes, missingScopes } from '../scopes.ts'
 import type { Store } from '../store/open.ts'
 import { CODE_TTL_MS, mintCode } from './mint.ts'
-import type { PendingRequest } from './pending.ts'
+import type { Pending } from './pending.ts'
 import type { Policy } from './policy.ts'
 import { commonScopes } from './standing.ts'
+import type { StepUps } from './step-up.ts'
 
 /**
  * Opens a family of its own for a login that came through, and returns its code (RFC 6749 §4.1.2), which lives 60 s
  * and is bound to the client, the redirect URI and the PKCE challenge of the request.
  */
 export function openFamily(
-  { store, policy }: { store: Store; policy: Pick<Policy, 'scopesSupported'> },
+  deps: {
+    store: Store
+    policy: Pick<Policy, 'scopesSupported'>
+    stepUps: Pick<StepUps, 'opened'>
+  },
   now: number,
-  request: PendingRequest,
+  { row: { browserHash }, request }: Pending,
   accountId: string,
 ): string {
+  const { store, policy, stepUps } = deps
   const { clientId, back, scopes, resource, codeChallenge } = request
   const code = mintCode()
+  const familyId = randomId('family')
   store.transaction(() => {
     const cap = policy.scopesSupported
     const grantId = openGrant(store, now, { accountId, clientId, scopes, cap })
-    const familyId = randomId('family')
     store.families.add(now, { id: familyId, grantId, scopes, resource })
     store.tokens.addCode(now, {
       codeHash: hashToken(code),
@@ -35,6 +41,7 @@ export function openFamily(
     const reason = scopes.join(' ')
     store.audit.add(now, { event: 'login.completed', accountId, clientId, familyId, reason })
   })
+  stepUps.opened({ clientId, browserHash }, { id: familyId, scopes })
   return code
 }
 

@@ -27,8 +27,8 @@ export interface ConsentView {
   scopes: readonly string[]
   /** What can be given of it, and what is marked. */
   choice: ScopeChoice
-  /** Whether what is marked is the browser's last choice rather than all that the client asks for. */
-  recalled: boolean
+  /** What is marked: all that the client asks for, the browser's last choice, or what the client had and lacks now. */
+  marked: 'all' | 'recalled' | 'needed'
   /** What was wrong with the answer that was given, when the page is shown once more. */
   problem?: 'unclear' | 'nothing'
   /** Forgejo's public base, which signs the user in next. */

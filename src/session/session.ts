@@ -1,9 +1,10 @@
 import type { TokenHash } from '../crypto.ts'
 import type { Log } from '../log.ts'
 import type { CallSink } from '../mcp/bridge.ts'
+import { clientName } from '../mcp/client-info.ts'
 import type { Reader } from '../mcp/reader.ts'
 import type { Allowance } from '../mcp/ring.ts'
-import type { RpcNotification, RpcRequest, RpcResponse } from '../mcp/rpc.ts'
+import type { Params, RpcNotification, RpcRequest, RpcResponse } from '../mcp/rpc.ts'
 import type { SessionStreams } from '../mcp/streams.ts'
 import { ok, type Result, type Soon } from '../result.ts'
 import type { Caller } from '../store/families.ts'
@@ -13,6 +14,7 @@ import { createAskIds } from './ask-ids.ts'
 import type { LiveChild } from './live.ts'
 import { remembering } from './memory.ts'
 import { notFound, type Refusal, stopping } from './refusal.ts'
+import { createScopeKey } from './scope-key.ts'
 import type { Seat } from './seat.ts'
 import { createSeat, type SeatingDeps } from './seating.ts'
 import { createRowStreams } from './streams.ts'
@@ -22,6 +24,8 @@ import type { Usage } from './usage.ts'
 export interface Session {
   readonly hash: TokenHash
   readonly protocolVersion: string
+  /** What its client calls itself; undefined when it did not say. */
+  readonly clientName: string | undefined
   readonly streams: SessionStreams
   /** Hands a request to the caller's child, waking it first if need be; the sink gets exactly one `end`. */
   request(
@@ -49,9 +53,6 @@ export interface SessionDeps extends SeatingDeps {
   again(hash: TokenHash): LiveSession | undefined
 }
 
-/** What a scope set is known by. */
-const scopeKey = (scopes: readonly string[]): string => [...new Set(scopes)].sort().join(' ')
-
 /** A living session: its row, and one seat for each set of scopes that its callers have. */
 export class LiveSession implements Session {
   /** When somebody last asked for it, epoch ms. */
@@ -60,7 +61,7 @@ export class LiveSession implements Session {
   readonly nextAsk: () => number
   readonly #streams: SessionStreams
   readonly #seats = new Map<string, Seat>()
-  readonly #keys = new WeakMap<readonly string[], string>()
+  readonly #key = createScopeKey()
   readonly #log: Log
   #ended = false
   #dropped = false
@@ -88,6 +89,10 @@ export class LiveSession implements Session {
 
   get protocolVersion(): string {
     return this.row.protocolVersion
+  }
+
+  get clientName(): string | undefined {
+    return clientName(JSON.parse(this.row.initializeParams) as Params)
   }
 
   get streams(): SessionStreams {
@@ -126,7 +131,7 @@ export class LiveSession implements Session {
     this.#touch()
     if (message.method === 'notifications/initialized') await this.#initialized()
     else if (message.method === 'notifications/cancelled') this.#cancel(message)
-    else this.#seats.get(scopeKey(caller.scopes))?.current?.notify(message)
+    else this.#seats.get(this.#key(caller.scopes))?.current?.notify(message)
     return ok(undefined)
   }
 
@@ -187,8 +192,7 @@ export class LiveSession implements Session {
   }
 
   #seat(scopes: readonly string[]): Seat {
-    const key = this.#keys.get(scopes) ?? scopeKey(scopes)
-    this.#keys.set(scopes, key)
+    const key = this.#key(scopes)
     const known = this.#seats.get(key)
     if (known) return known
     const seat = createSeat(this, scopes, this.deps, this.#log)

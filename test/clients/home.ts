@@ -1,12 +1,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createBrowser, loginAtForgejo } from '../fixtures/browser.ts'
+import { createBrowser, type LoginAs, loginAtForgejo } from '../fixtures/browser.ts'
+import { until } from '../fixtures/until.ts'
 
 const AUTHORIZE = /http:\/\/\S+\/oauth\/authorize\?\S+/g
 
+/** What a person does with the pages that they are sent to; `away` opens none of them. */
+export type Person = Omit<LoginAs, 'user' | 'password'> & { away?: boolean }
+
 /** A home directory for clients, whose person logs in as a user of the Forgejo stand-in. */
-export function openHome(user: string) {
+export function openHome(user: string, first: Person = {}) {
+  let person = first
   const folder = mkdtempSync(join(tmpdir(), 'client-'))
   // Whatever opens browsers here finds this one, which does nothing: the printed address is used.
   const browserPath = join(folder, 'browser')
@@ -26,8 +31,11 @@ export function openHome(user: string) {
       for (const [printed] of text.slice(0, text.lastIndexOf('\n') + 1).matchAll(AUTHORIZE)) {
         if (visited.some(({ href }) => href === new URL(printed).href)) continue
         visited.push(new URL(printed))
-        const back = await loginAtForgejo(browser, printed, { user })
-        const answer = await fetch(back)
+        const { away = false, ...pressed } = person
+        if (away) continue
+        const back = await loginAtForgejo(browser, printed, { user, ...pressed })
+        // A client may listen only after it has sent its person away: a person is slower than this one.
+        const answer = await until('the client listens', () => fetch(back).catch(() => undefined))
         await answer.body?.cancel()
       }
     }
@@ -35,7 +43,13 @@ export function openHome(user: string) {
 
   return {
     folder,
+    browser,
     visited,
+
+    /** From now on the person does this. */
+    become(next: Person): void {
+      person = next
+    },
 
     /** Starts a client under this Bun; its environment is `env` and what a home needs. */
     start(command: string[], env: Record<string, string> = {}) {

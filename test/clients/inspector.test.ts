@@ -30,9 +30,9 @@ await withClient(LAUNCHER, (program) => {
       await front[Symbol.asyncDispose]()
     })
 
-    /** Runs it once; what it wrote to standard output, which must be JSON. */
-    async function inspect<T>(...args: string[]): Promise<T> {
-      const { child, said, ended } = home.start(
+    /** Runs it once: its exit code, and what it wrote. */
+    async function run(person: Home, ...args: string[]) {
+      const { child, said, ended } = person.start(
         [program, '--cli', front.mcpUrl, '--format', 'json', ...args],
         {
           // Without a terminal it logs in only when it is told to.
@@ -43,7 +43,13 @@ await withClient(LAUNCHER, (program) => {
         },
       )
       const [out, code] = await Promise.all([child.stdout.text(), ended()])
-      if (code !== 0) throw new Error(`inspector ended with ${code}:\n${said()}${out}`)
+      return { code, out, said: said() }
+    }
+
+    /** Runs it once; its result. */
+    async function inspect<T>(...args: string[]): Promise<T> {
+      const { code, out, said } = await run(home, ...args)
+      if (code !== 0) throw new Error(`inspector ended with ${code}:\n${said}${out}`)
       const { result } = JSON.parse(out)
       if (result === undefined) throw new Error(out)
       return result as T
@@ -67,5 +73,39 @@ await withClient(LAUNCHER, (program) => {
     test('finds what the broker speaks when it is told to try the newest first', async () => {
       expect(loginIn(await inspect<Content>(...WHOAMI, '--protocol-era', 'auto'))).toBe('bob')
     })
+
+    test.each(['legacy', 'auto'])(
+      'that may read issues and nothing else says what it may not, asks nobody, and reads on (%s)',
+      async (era) => {
+        const none = ['repository', 'notification', 'organization']
+        const choice = Object.fromEntries(none.map((area) => [`area.${area}`, 'none']))
+        const reader = openHome('bob', {
+          choice: { access: 'areas', 'area.user': 'read', 'area.issue': 'read', ...choice },
+        })
+        try {
+          const at = ['--protocol-era', era]
+          const call = (name: string, ...args: string[]) =>
+            run(reader, '--method', 'tools/call', '--tool-name', name, ...args, ...at)
+          const repo = ['--tool-arg', 'owner=bob', 'repo=notes']
+          expect((await call('get_my_user_info')).code).toBe(0)
+
+          // It looks into the list of tools first, where what it may not use is missing.
+          const hidden = await call('create_issue', ...repo, 'title=x')
+          expect(hidden.code).toBe(5)
+          expect(hidden.said).toContain("Tool 'create_issue' not found on server.")
+
+          // This one is in the list, but not for every use.
+          const refused = await call('list_repo_labels', ...repo)
+          expect(refused.code).not.toBe(0)
+          expect(refused.said).toContain(
+            'Not permitted: list_repo_labels needs the permission read:organization',
+          )
+          expect((await call('get_my_user_info')).code).toBe(0)
+          expect(reader.visited).toHaveLength(1)
+        } finally {
+          reader.close()
+        }
+      },
+    )
   })
 })

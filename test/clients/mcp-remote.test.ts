@@ -10,6 +10,7 @@ import {
 } from 'bun:test'
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { visitAs } from '../connections/visitor.ts'
 import { FROM_SOURCE } from '../fixtures/broker.ts'
 import { conformanceBinary } from '../fixtures/everything/binary.ts'
 import { eachProgram } from '../fixtures/programs.ts'
@@ -21,6 +22,20 @@ import { startStdio } from './stdio.ts'
 /** Longest time that one of these tests may take, in ms. */
 const TEST_MS = 60_000
 setDefaultTimeout(TEST_MS)
+
+const CREATE = {
+  name: 'create_issue',
+  arguments: { owner: 'alice', repo: 'hello', title: 'From afar' },
+}
+
+/** What a person does on the connections page to begin anew. */
+async function disconnectAll({ mcpUrl, world: { forgejo } }: Front, { browser }: Home) {
+  const issuer = new URL(mcpUrl).origin
+  const { html } = await visitAs({ issuer, forgejo }, 'alice', browser)
+  const token = /name="token" value="([^"]+)"/.exec(html)?.[1] ?? ''
+  const page = await browser.post('/connections', { do: 'disconnect-all', token })
+  expect(page.html).toContain('Everything is disconnected')
+}
 
 await withClient('mcp-remote/dist/proxy.js', (program) => {
   let home: Home
@@ -135,6 +150,32 @@ await withClient('mcp-remote/dist/proxy.js', (program) => {
       expect(home.visited).toHaveLength(2)
       expect(portOf(home.visited[1])).not.toBe(usual)
     })
+
+    test.each(['legacy', 'auto'])(
+      'that may only read hears at once what it lacks, reads on, and is given more once it is disconnected (%s)',
+      async (protocol) => {
+        home.become({ choice: { access: 'read' } })
+        await using client = start(front, ['--protocol', protocol])
+        await client.open()
+        for (let round = 0; round < 2; round += 1) {
+          const { error } = await client.request('tools/call', CREATE)
+          expect(error?.message).toStartWith(
+            'Not permitted: create_issue needs the permission write:issue, which the user has not given to this connection',
+          )
+          expect(error?.message).toContain(`${new URL(front.mcpUrl).origin}/connections`)
+          expect(await client.whoami()).toBe('alice')
+        }
+        expect(home.visited).toHaveLength(1)
+
+        // What the error advises.
+        await disconnectAll(front, home)
+        home.become({ choice: { access: 'write' } })
+        const { result } = await client.request('tools/call', CREATE)
+        expect(JSON.stringify(result)).toContain(CREATE.arguments.title)
+        expect(await client.whoami()).toBe('alice')
+        expect(home.visited).toHaveLength(2)
+      },
+    )
 
     test('finds what the broker speaks when it is told to try the newest first', async () => {
       await using client = start(front, ['--protocol', 'auto'])

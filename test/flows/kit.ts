@@ -147,6 +147,7 @@ export async function startFlow(options: FlowOptions = {}) {
   /** What the tests want the sessions to be like: sessions with a child, for each client. */
   const awakeNow = new Map<string, number>()
   const awake = () => awakeNow
+  const stepUps = createStepUps({ store, clock })
   const app = createApp({
     config,
     clock,
@@ -154,14 +155,14 @@ export async function startFlow(options: FlowOptions = {}) {
     metrics,
     policy,
     clients,
-    authorization: createAuthorization({ ...shared, upstream, sealer }),
+    authorization: createAuthorization({ ...shared, upstream, sealer, stepUps }),
     tokens: createTokens({ ...shared, revocation }),
     verifier,
     vault,
     pages: createPageSessions({ store, clock, config }),
     connections: createConnections({ ...shared, revocation, awake, changed }),
     permissions: createPermissions({ supported: policy.scopesSupported }),
-    stepUps: createStepUps({ store, clock }),
+    stepUps,
     registry: {
       initialize: noSessions,
       find: noSessions,

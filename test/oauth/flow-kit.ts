@@ -14,6 +14,7 @@ import type { TokenResponse } from '../../src/oauth/mint.ts'
 import type { AuthorizeOutcome, ConsentView, Problem } from '../../src/oauth/outcome.ts'
 import { createPolicy } from '../../src/oauth/policy.ts'
 import { createRevocation } from '../../src/oauth/revoke.ts'
+import { createStepUps } from '../../src/oauth/step-up.ts'
 import { createTokens } from '../../src/oauth/token.ts'
 import { createVerifier } from '../../src/oauth/verify.ts'
 import { err, ok } from '../../src/result.ts'
@@ -105,7 +106,8 @@ export function createKit() {
   })
   const shared = { store, policy, clients, vault, clock, log: silentLog, metrics, config }
   const sealer = createSealer([randomKey()])
-  const authorization = createAuthorization({ ...shared, upstream, sealer })
+  const stepUps = createStepUps({ store, clock })
+  const authorization = createAuthorization({ ...shared, upstream, sealer, stepUps })
   const tokens = createTokens({ ...shared, revocation })
   const verifier = createVerifier({ store, clock, config })
   const secrets: string[] = []
@@ -121,6 +123,7 @@ export function createKit() {
     revocation,
     authorization,
     tokens,
+    stepUps,
     verifier,
     secrets,
 

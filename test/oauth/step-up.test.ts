@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { HOUR_MS, MINUTE_MS } from '../../src/clock.ts'
+import { hashToken } from '../../src/crypto.ts'
 import { createStepUps } from '../../src/oauth/step-up.ts'
 import type { AuditEvent } from '../../src/store/audit.ts'
 import type { Caller } from '../../src/store/families.ts'
@@ -16,10 +17,14 @@ function setUp() {
     grantId: 'g',
     familyId,
     login: 'alice',
-    scopes: [],
+    scopes: ['read:repository', 'write:issue'],
   })
   const refuse = (family = 'f', open = true) =>
-    stepUps.refused(caller(family), { reason: 'delete_file needs write:repository', open })
+    stepUps.refused(caller(family), {
+      reason: 'delete_file needs write:repository',
+      missing: ['write:repository'],
+      open,
+    })
   return { clock, rows, stepUps, refuse }
 }
 
@@ -71,4 +76,56 @@ test('families beyond the cap are forgotten, the longest unheard of first', () =
   stepUps.refreshed('first')
   for (let n = 0; n < 10_000; n++) refuse(`f${n}`)
   expect(refuse('first')).toBe('challenge')
+})
+
+const HERE = { clientId: 'c', browserHash: hashToken('a browser') }
+const ELSEWHERE = { clientId: 'c', browserHash: hashToken('another browser') }
+const LESS = ['read:repository', 'write:issue']
+const MORE = ['write:repository', 'write:issue']
+
+/** A family whose login was in the browser HERE, and that was just challenged. */
+function setUpChallenged() {
+  const it = setUp()
+  it.stepUps.opened(HERE, { id: 'f', scopes: LESS })
+  expect(it.refuse()).toBe('challenge')
+  return it
+}
+
+test('the same client in the same browser comes for what it was told to ask for', async () => {
+  const { clock, stepUps } = setUpChallenged()
+  expect(stepUps.asked(HERE)).toEqual(['write:issue', 'write:repository'])
+  expect(stepUps.asked(ELSEWHERE)).toBeUndefined()
+  expect(stepUps.asked({ ...HERE, clientId: 'other' })).toBeUndefined()
+  await clock.advance(30 * MINUTE_MS + 1)
+  expect(stepUps.asked(HERE)).toBeUndefined()
+})
+
+test('who was asked for more and gave it is as new', () => {
+  const { stepUps, refuse } = setUpChallenged()
+  stepUps.opened(HERE, { id: 'next', scopes: MORE })
+  expect(stepUps.asked(HERE)).toBeUndefined()
+  expect(refuse('next')).toBe('challenge')
+})
+
+test.each([
+  ['gave less', 'next'],
+  ['said no', 'f'],
+])('who was asked for more and %s is not asked again for an hour', async (what, family) => {
+  const { clock, stepUps, refuse } = setUpChallenged()
+  if (what === 'said no') stepUps.declined(HERE)
+  else stepUps.opened(HERE, { id: 'next', scopes: LESS })
+  expect(stepUps.asked(HERE)).toBeUndefined()
+  expect(refuse(family)).toBe('plain')
+  expect(refuse('other')).toBe('challenge')
+  await clock.advance(HOUR_MS)
+  expect(refuse(family)).toBe('challenge')
+})
+
+test('a login elsewhere, or long after, answers no challenge', async () => {
+  const { clock, stepUps, refuse } = setUpChallenged()
+  stepUps.opened(ELSEWHERE, { id: 'elsewhere', scopes: LESS })
+  expect(refuse('elsewhere')).toBe('challenge')
+  await clock.advance(30 * MINUTE_MS + 1)
+  stepUps.opened(HERE, { id: 'later', scopes: LESS })
+  expect(refuse('later')).toBe('challenge')
 })

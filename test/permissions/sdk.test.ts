@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { login } from '../e2e/login.ts'
+import { type Browser, createBrowser, type LoginAs } from '../fixtures/browser.ts'
 import { connectV1, connectV2, createProvider, type Provider } from '../fixtures/mcp-client.ts'
 import { SHAPES } from './shapes.ts'
 import { openWorld, type World } from './world.ts'
@@ -23,12 +24,13 @@ const written = () =>
     .length
 
 /** A client of either SDK whose user has let it read and nothing else. */
-async function reader(name: string): Promise<Provider> {
-  const provider = createProvider(PERSON, name)
+async function reader(name: string, browser = createBrowser()): Promise<Provider> {
+  const provider = createProvider(PERSON, name, browser)
   const held = await login(world.url, 'alice', {
     client: name,
     scope: READ_ONLY.join(' '),
     redirectUri: provider.redirectUrl,
+    browser,
   })
   const issuer = world.url
   const redirectUris = [provider.redirectUrl]
@@ -53,6 +55,45 @@ test('SDK v2 steps up by itself: its user is asked, and the same call succeeds i
   expect(JSON.stringify(await client.callTool(CREATE))).toContain('From an SDK')
   expect(transport.sessionId).toBe(session)
   expect(written()).toBe(before + 1)
+  await client.close()
+})
+
+/** A client of SDK v2 that asked for everything, and whose person has given it reading in this browser. */
+async function narrowed(browser: Browser) {
+  const person: LoginAs = { ...PERSON, choice: { access: 'read' } }
+  const provider = createProvider(person, 'SDK v2 in one browser', browser)
+  const { client, transport } = await connectV2(world.mcpUrl, provider)
+  provider.steps.length = 0
+  const finish = async () => {
+    const params = provider.returned()
+    await transport.finishAuth(params.get('code') ?? '', params.get('iss') ?? undefined)
+  }
+  return { person, provider, client, finish }
+}
+
+test('whoever presses Allow when SDK v2 steps up has given what was asked, though they chose less before', async () => {
+  const browser = createBrowser()
+  const { person, provider, client, finish } = await narrowed(browser)
+  delete person.choice
+  await expect(client.callTool(CREATE)).rejects.toThrow(/unauthorized/i)
+  await finish()
+  expect(provider.saved.tokens.scope.split(' ').sort()).toEqual(
+    [...READ_ONLY, 'write:issue'].sort(),
+  )
+  expect(JSON.stringify(await client.callTool(CREATE))).toContain('From an SDK')
+  // For the next app the choice of before is marked, not this one.
+  expect(browser.cookies.get('fjmcp_choice')).toBe('read')
+  await client.close()
+})
+
+test('whoever gives SDK v2 no more when it steps up is not asked again, and it is told why', async () => {
+  const { provider, client, finish } = await narrowed(createBrowser())
+  await expect(client.callTool(CREATE)).rejects.toThrow(/unauthorized/i)
+  await finish()
+  const steps = [...provider.steps]
+  await expect(client.callTool(CREATE)).rejects.toThrow(/^.*Not permitted: create_issue needs/)
+  expect(JSON.stringify(await client.callTool(READ))).toContain('alice')
+  expect(provider.steps).toEqual(steps)
   await client.close()
 })
 
