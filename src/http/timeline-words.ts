@@ -1,5 +1,5 @@
 import type { DeadReason } from '../oauth/credential.ts'
-import type { Happened } from '../oauth/timeline.ts'
+import type { Happened, ToldEvent } from '../oauth/timeline.ts'
 import { areaWords } from './scope-words.ts'
 
 /** A set of scopes in a few words: `Repositories (read and write), Issues (read)`. */
@@ -32,7 +32,7 @@ export const deadWords = (reason: string): string =>
   DEAD[reason.split(':', 1)[0] as DeadReason] ?? `Forgejo said: ${reason}.`
 
 /** What each event means to the person whose connection it is; `reason` is the audit's own word. */
-const WORDS: Readonly<Record<string, (reason: string) => string>> = {
+const WORDS: Readonly<Record<ToldEvent, (reason: string) => string>> = {
   'login.completed': (reason) =>
     reason === '' ? 'You connected it' : `You connected it: ${shortScopes(reason)}`,
   'login.failed': (reason) => `A login failed: ${reason}`,
@@ -51,6 +51,9 @@ const WORDS: Readonly<Record<string, (reason: string) => string>> = {
   'session.wake-failed': (reason) => `A session could not be woken: ${reason}`,
   'session.foreign': () => 'It asked for a session of somebody else and got nothing',
   'child.start-failed': (reason) => `Its work could not be started: ${reason}`,
+  'child.crashed': (reason) => `Its work broke off: forgejo-mcp ${reason}`,
+  'breaker.opened': (reason) =>
+    `Its work broke off too often and paused for half a minute: ${reason}`,
   'scope.refused': (reason) => `It was refused: ${inWords(reason)}`,
   'vault.renewed': () => 'Your access to Forgejo was renewed',
   'vault.healed': () => 'Access to Forgejo works again',
@@ -59,4 +62,4 @@ const WORDS: Readonly<Record<string, (reason: string) => string>> = {
 
 /** One event of a timeline in words, without a full stop. */
 export const eventWords = ({ event, reason, times: count }: Happened): string =>
-  `${(WORDS[event] ?? (() => event))(reason ?? '')}${times(count)}`
+  `${WORDS[event](reason ?? '')}${times(count)}`

@@ -85,6 +85,13 @@ function sentence({ event, reason }: Failure): Trouble {
         text: `The broker said: ${why}.`,
         advice: 'Try again in a minute. If it goes on, tell whoever runs this broker.',
       }
+    case 'breaker.opened':
+      return {
+        title: 'Its work broke off again and again',
+        text: `The broker said: ${why}.`,
+        advice:
+          'It starts again by itself within a minute. If it goes on, tell whoever runs this broker.',
+      }
     case 'session.foreign':
       return {
         title: 'It asked for somebody else’s session',

@@ -1,10 +1,11 @@
 import type { AuditRow } from '../store/audit.ts'
+import type { AuditName } from '../store/audit-events.ts'
 
 /** How an event matters to the person whose connection it is about. */
 type Weight = 'routine' | 'notable' | 'failure'
 
-/** The events that a connection's timeline tells; all others are for operators. */
-const WEIGHTS: Readonly<Record<string, Weight>> = {
+/** The events that a connection's timeline tells; what is untold is for operators, or said by another event. */
+const WEIGHTS = {
   'login.completed': 'notable',
   'login.failed': 'failure',
   'token.refreshed': 'routine',
@@ -26,11 +27,34 @@ const WEIGHTS: Readonly<Record<string, Weight>> = {
   'vault.renewed': 'routine',
   'vault.healed': 'notable',
   'vault.died': 'failure',
-}
+  'child.crashed': 'notable',
+  'breaker.opened': 'failure',
+  'client.registered': 'untold',
+  'client.revoked': 'untold',
+  'forgejo.refused': 'untold',
+  'login.denied': 'untold',
+  'login.started': 'untold',
+  'page.refused': 'untold',
+  'page.signed-in': 'untold',
+  'page.signed-out': 'untold',
+  'relay.pass_refused': 'untold',
+  'token.issued': 'untold',
+} as const satisfies Record<AuditName, Weight | 'untold'>
+
+/** An event that a timeline tells. */
+export type ToldEvent = {
+  [Name in AuditName]: (typeof WEIGHTS)[Name] extends 'untold' ? never : Name
+}[AuditName]
+
+const weights = new Map<string, Weight | 'untold'>(Object.entries(WEIGHTS))
+
+/** Whether a timeline tells this event; those of a newer version, read by an older one, are not known. */
+export const isTold = (event: string): event is ToldEvent =>
+  (weights.get(event) ?? 'untold') !== 'untold'
 
 /** One thing that happened, `times` over. */
 export interface Happened {
-  event: string
+  event: ToldEvent
   reason: string | null
   times: number
 }
@@ -51,8 +75,6 @@ interface Run {
   happened: Happened[]
 }
 
-const isTold = ({ event }: AuditRow): boolean => WEIGHTS[event] !== undefined
-
 /** Whether this row joins the run: everyday things do, and the very same thing once more. */
 function joins(run: Run, weight: Weight, row: AuditRow): boolean {
   if (run.weight !== weight) return false
@@ -64,9 +86,10 @@ function joins(run: Run, weight: Weight, row: AuditRow): boolean {
 /** Turns a connection's audit rows, newest first, into at most `limit` lines, newest first. */
 export function timeline(rows: readonly AuditRow[], limit: number): Moment[] {
   const runs: Run[] = []
-  for (const row of rows.filter(isTold)) {
+  for (const row of rows) {
     const { at, event, reason } = row
-    const weight = WEIGHTS[event] ?? 'notable'
+    if (!isTold(event)) continue
+    const weight: Weight = WEIGHTS[event]
     let run = runs.at(-1)
     if (!run || !joins(run, weight, row)) {
       if (runs.length === limit) break
@@ -83,7 +106,7 @@ export function timeline(rows: readonly AuditRow[], limit: number): Moment[] {
 
 /** The last thing that went wrong. */
 export interface Failure {
-  event: string
+  event: ToldEvent
   reason: string | null
   /** Epoch ms. */
   at: number
@@ -96,9 +119,9 @@ const WORKS = new Set(['login.completed', 'token.refreshed', 'session.created', 
 
 /** The last failure among a connection's audit rows, newest first; undefined when there is none. */
 export function lastFailure(rows: readonly AuditRow[]): Failure | undefined {
-  const at = rows.findIndex(({ event }) => WEIGHTS[event] === 'failure')
+  const at = rows.findIndex(({ event }) => weights.get(event) === 'failure')
   const row = rows[at]
-  if (!row) return undefined
+  if (!row || !isTold(row.event)) return undefined
   const over = rows.slice(0, at).some(({ event }) => WORKS.has(event) || event === 'vault.healed')
   return { event: row.event, reason: row.reason, at: row.at, over }
 }

@@ -23,7 +23,7 @@ export interface Context {
 
 /** A refusal that an operator may want to look into. */
 export interface RelayAudit {
-  event: string
+  event: 'relay.pass_refused'
   accountId?: string
   reason: string
 }

@@ -3,6 +3,7 @@ import type { TokenHash } from '../crypto.ts'
 import { describe } from '../log.ts'
 import type { CallSink } from '../mcp/bridge.ts'
 import { ok, type Result } from '../result.ts'
+import type { AuditName } from '../store/audit-events.ts'
 import type { AccessProvider, AccessRequest, ChildAccess } from './access.ts'
 import type { Faults } from './faults.ts'
 import { readInitialize } from './handshake.ts'
@@ -117,7 +118,7 @@ export function createLauncher(deps: LaunchDeps): Launcher {
     return introduce(clock, child, order)
   }
 
-  const audit = (order: LaunchOrder, event: string, reason: string): void => {
+  const audit = (order: LaunchOrder, event: AuditName, reason: string): void => {
     const { accountId, clientId, sessionHash } = order
     const who = { accountId, clientId, ...(sessionHash && { sessionHash }) }
     try {
@@ -138,9 +139,8 @@ export function createLauncher(deps: LaunchDeps): Launcher {
 
   const failed = (order: LaunchOrder, reason: string) => {
     log.warn('child did not start', { account: order.accountId, why: order.reason, reason })
-    const refusal = faults.startFailed(order.accountId, reason)
     audit(order, 'child.start-failed', reason)
-    return refusal
+    return faults.startFailed(order.accountId, reason)
   }
 
   /** A child that served is watched to its end: one that ends by itself may have to be kept from coming back. */
@@ -148,7 +148,7 @@ export function createLauncher(deps: LaunchDeps): Launcher {
     const readyAt = clock.now()
     await child.gone
     if (child.stopped) return
-    const reason = child.over ?? 'it ended'
+    const reason = child.over ?? 'ended'
     const broken = faults.crashed(order.accountId, readyAt, reason)
     if (broken) log.error('children of an account crash', { account: order.accountId, reason })
     audit(order, 'child.crashed', reason)

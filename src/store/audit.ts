@@ -14,12 +14,13 @@ import {
   sql,
 } from 'drizzle-orm'
 import type { TokenHash } from '../crypto.ts'
+import type { AuditName } from './audit-events.ts'
 import type { Db } from './db.ts'
 import { audit } from './schema-running.ts'
 
 /** A security-relevant event. `reason` says why in words and never holds a secret. */
 export interface AuditEvent {
-  event: string
+  event: AuditName
   accountId?: string | null
   clientId?: string | null
   familyId?: string | null

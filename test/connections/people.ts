@@ -16,8 +16,8 @@ export function addSession(flow: Flow, caller: Caller): TokenHash {
     initializeParams: '{}',
     initializeResult: '{}',
   })
-  const event = { event: 'session.created', ...ownerOf(caller), sessionHash: idHash }
-  store.audit.add(clock.now(), event)
+  const about = { ...ownerOf(caller), sessionHash: idHash }
+  store.audit.add(clock.now(), { event: 'session.created', ...about })
   return idHash
 }
 

@@ -4,8 +4,10 @@ import { eventWords, shortScopes } from '../../src/http/timeline-words.ts'
 import { accountTrouble, connectionTrouble } from '../../src/http/trouble-words.ts'
 import { ago, timeTag } from '../../src/http/when.ts'
 import type { Connection, ConnectionsView } from '../../src/oauth/connections.ts'
+import { isTold, type ToldEvent } from '../../src/oauth/timeline.ts'
+import { AUDIT_EVENTS } from '../../src/store/audit-events.ts'
 
-const words = (event: string, reason: string | null = null, times = 1) =>
+const words = (event: ToldEvent, reason: string | null = null, times = 1) =>
   eventWords({ event, reason, times })
 
 describe('a history in words', () => {
@@ -19,8 +21,19 @@ describe('a history in words', () => {
     expect(shortScopes('all public-only')).toBe('everything, public data only')
   })
 
+  test.each(AUDIT_EVENTS.filter(isTold))('has words of its own for %s', (event) => {
+    expect(words(event, 'x')).toMatch(/^[A-Z].* .*[^.]$/)
+    expect(words(event, 'x')).not.toContain(event)
+  })
+
   test('counts what happened more than once', () => {
     expect(words('token.refreshed', null, 3)).toBe('It renewed its access 3 times')
+  })
+
+  test('says that work broke off, and how', () => {
+    expect(words('child.crashed', 'was killed by SIGKILL')).toBe(
+      'Its work broke off: forgejo-mcp was killed by SIGKILL',
+    )
   })
 
   test('says why access to Forgejo ended without the words of a protocol', () => {
@@ -80,7 +93,7 @@ describe('trouble of a connection', () => {
     ended: undefined,
     moments: [],
   }
-  const failure = (event: string, over = false) => ({ event, reason: 'x', at: 1, over })
+  const failure = (event: ToldEvent, over = false) => ({ event, reason: 'x', at: 1, over })
 
   test.each([
     'login.failed',
@@ -91,9 +104,10 @@ describe('trouble of a connection', () => {
     'session.wake-failed',
     'session.foreign',
     'child.start-failed',
+    'breaker.opened',
     'scope.refused',
     'vault.died',
-  ])('says what went wrong and what to do: %s', (event) => {
+  ] as const)('says what went wrong and what to do: %s', (event) => {
     const told = connectionTrouble({ ...CONNECTION, failure: failure(event) })
     expect(told?.title).toMatch(/^[A-Z]/)
     for (const sentence of [told?.text, told?.advice]) expect(sentence).toMatch(/^[A-Z].*\.$/)

@@ -12,7 +12,10 @@ const rows = (...events: (string | [string, string])[]): AuditRow[] =>
 
 describe('a timeline', () => {
   test('tells what happened, newest first, and leaves out what is for operators', () => {
-    const lines = timeline(rows('grant.changed', 'token.issued', 'login.completed'), 9)
+    const lines = timeline(
+      rows('grant.changed', 'token.issued', 'login.completed', 'of.tomorrow'),
+      9,
+    )
     expect(lines.map(({ at, happened }) => [at, happened[0]?.event])).toEqual([
       [1000, 'grant.changed'],
       [998, 'login.completed'],

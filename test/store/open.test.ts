@@ -59,12 +59,12 @@ describe('the store', () => {
   test('is copied whole by a backup', () => {
     const path = freshPath()
     const store = open(path)
-    store.audit.add(5, { event: 'x.y', reason: 'because' })
+    store.audit.add(5, { event: 'vault.died', reason: 'because' })
     store.backup(`${path}.copy`)
     store.close()
     const copy = open(`${path}.copy`)
     expect(copy.audit.list({ limit: 5 })).toMatchObject([
-      { at: 5, event: 'x.y', reason: 'because' },
+      { at: 5, event: 'vault.died', reason: 'because' },
     ])
     copy.close()
   })
