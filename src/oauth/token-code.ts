@@ -23,7 +23,9 @@ export const codeGrant: GrantType = {
     // RFC 6749 §4.1.2: who comes second may be the thief or the robbed; both lose.
     if (code.consumedAt !== null) {
       const reason = 'an authorization code was used twice'
-      store.audit.add(now, { event: 'code.reused', accountId, clientId, familyId, reason })
+      // Once: whoever has the code could fill the audit trail with it.
+      if (code.familyRevokedAt === null)
+        store.audit.add(now, { event: 'code.reused', accountId, clientId, familyId, reason })
       revocation.revokeFamily(familyId, reason)
       throw invalidGrant('the code was used before')
     }

@@ -67,6 +67,13 @@ test('a code that is used twice ends the family that it opened', async () => {
   expect(kit.audited('code.reused')).toHaveLength(1)
 })
 
+test('a used code is written down once, however often it comes', async () => {
+  await redeem()
+  for (let count = 0; count < 3; count += 1) expect(await refusal(redeem())).toBe('invalid_grant')
+  expect(kit.audited('code.reused')).toHaveLength(1)
+  expect(kit.audited('family.revoked')).toHaveLength(1)
+})
+
 test('a used code is still known after it expired', async () => {
   const tokens = await redeem()
   await kit.clock.advance(10 * MINUTE_MS)
