@@ -66,14 +66,12 @@ export async function modern(
 
 function headersOf({ headers }: Request): ModernHeaders {
   const get = (name: string) => headers.get(name) ?? undefined
-  const params = new Map<string, string>()
-  for (const [name, value] of headers)
-    if (name.startsWith(PARAM_PREFIX)) params.set(name.slice(PARAM_PREFIX.length), value)
   return {
     protocolVersion: get('mcp-protocol-version'),
     method: get('mcp-method'),
     name: get('mcp-name'),
-    params,
+    // Few tools have any: they are looked for when they are wanted.
+    params: { get: (name) => get(PARAM_PREFIX + name) },
   }
 }
 

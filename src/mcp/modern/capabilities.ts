@@ -7,11 +7,11 @@ import type { Params } from '../rpc.ts'
 export type Capabilities = ReadonlySet<string>
 
 /** The parts of each capability that change what may be asked (2026-07-28 schema, ClientCapabilities). */
-const PARTS: Readonly<Record<string, readonly string[]>> = {
-  elicitation: ['form', 'url'],
-  roots: [],
-  sampling: ['context', 'tools'],
-}
+const PARTS: readonly (readonly [string, readonly string[]])[] = [
+  ['elicitation', ['form', 'url']],
+  ['roots', []],
+  ['sampling', ['context', 'tools']],
+]
 
 const isObject = (value: unknown): value is Params =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -19,7 +19,7 @@ const isObject = (value: unknown): value is Params =>
 /** Reads a ClientCapabilities object. */
 export function readCapabilities(declared: Params): Capabilities {
   const found = new Set<string>()
-  for (const [name, parts] of Object.entries(PARTS)) {
+  for (const [name, parts] of PARTS) {
     const value = declared[name]
     if (!isObject(value)) continue
     found.add(name)
@@ -32,7 +32,7 @@ export function readCapabilities(declared: Params): Capabilities {
 
 /** A text that is the same for equal sets. There are at most forty of them. */
 export const capabilityKey = (capabilities: Capabilities): string =>
-  [...capabilities].sort().join(' ')
+  capabilities.size === 0 ? '' : [...capabilities].sort().join(' ')
 
 /** The ClientCapabilities object of a set: what a child is told at `initialize`, or what it misses. */
 export function renderCapabilities(capabilities: Iterable<string>): Params {

@@ -5,6 +5,7 @@ import { MODERN_REQUESTS } from '../methods.ts'
 import type { RpcRequest } from '../rpc.ts'
 import { type Envelope, readEnvelope } from './envelope.ts'
 import { decodeHeader } from './header-value.ts'
+import type { ParamHeaders } from './param-headers.ts'
 
 /** The headers that repeat what the body says; undefined when absent. */
 export interface ModernHeaders {
@@ -14,14 +15,13 @@ export interface ModernHeaders {
   method: string | undefined
   /** `Mcp-Name` */
   name: string | undefined
-  /** `Mcp-Param-…`, by what stands behind, lower case. */
-  params: ReadonlyMap<string, string>
+  params: ParamHeaders
 }
 
 /** A request of a stateless client that passed every check which needs no child. */
 export interface ModernCall extends Envelope {
   request: RpcRequest
-  paramHeaders: ReadonlyMap<string, string>
+  paramHeaders: ParamHeaders
 }
 
 /** Why a request goes no further: its HTTP status and JSON-RPC error. */

@@ -62,6 +62,5 @@ export const isWanted = (level: unknown, from: LogLevel): boolean =>
 export function withoutEnvelope(params: Params | undefined): Params | undefined {
   if (!isObject(params?._meta)) return params
   const kept = Object.entries(params._meta).filter(([key]) => !key.startsWith(RESERVED))
-  const { _meta, ...rest } = params
-  return kept.length > 0 ? { ...rest, _meta: Object.fromEntries(kept) } : rest
+  return { ...params, _meta: kept.length > 0 ? Object.fromEntries(kept) : undefined }
 }

@@ -3,7 +3,7 @@ import { numberOf, parseExact } from '../exact.ts'
 import { editItems, editList } from '../listing.ts'
 import { RESERVED } from '../methods.ts'
 import { errorText, type Params } from '../rpc.ts'
-import { isObjectAt, members, skipSpace } from '../scan.ts'
+import { isObjectAt, type Member, members, skipSpace } from '../scan.ts'
 import { sourceAt, splice } from '../splice.ts'
 import { renderCapabilities } from './capabilities.ts'
 
@@ -40,9 +40,18 @@ export const isCacheable = (method: string): boolean =>
 export function readError(
   text: string,
 ): { code: number; message: string; data: unknown } | undefined {
-  const source = sourceAt(text, ['error'])
-  if (source === undefined) return undefined
-  const error = parseExact(source)
+  return errorAt(text, memberOf(membersOf(text), 'error'))
+}
+
+const membersOf = (text: string): Member[] => members(text, skipSpace(text, 0))
+
+/** The one that counts of several equal ones is the last. */
+const memberOf = (found: readonly Member[], name: string): Member | undefined =>
+  found.findLast(({ key }) => key === name)
+
+function errorAt(text: string, member: Member | undefined): ReturnType<typeof readError> {
+  if (!member) return undefined
+  const error = parseExact(text.slice(member.start, member.end))
   if (!isObject(error)) return { code: RPC.internalError, message: 'no error object', data: error }
   const { code, message, data } = error
   return { code: numberOf(code) ?? RPC.internalError, message: String(message ?? ''), data }
@@ -69,15 +78,16 @@ export interface Translation {
  * what the revision removed, and keep everything else as the child wrote it; errors get their new numbers.
  */
 export function translate(text: string, how: Translation): Outcome {
-  const error = readError(text)
+  const top = membersOf(text)
+  const error = errorAt(text, memberOf(top, 'error'))
   if (error) return translateError(text, error, how)
-  const at = resultAt(text)
-  if (at === undefined)
+  const at = memberOf(top, 'result')?.start
+  if (at === undefined || !isObjectAt(text, at))
     return { status: 200, text: errorText(how.idText, RPC.internalError, 'The answer is no MCP') }
   const found = members(text, at)
   const end = skipSpace(text, found.at(-1)?.end ?? at + 1) + 1
   const kept = found.filter(({ key }) => !NEW_MEMBERS.has(key))
-  const meta = found.findLast(({ key }) => key === '_meta')
+  const meta = memberOf(found, '_meta')
   const parts = [
     '"resultType":"complete"',
     ...(isCacheable(how.method) ? [`"ttlMs":${how.ttlMs}`, '"cacheScope":"private"'] : []),
@@ -129,14 +139,10 @@ function translateError(
   return { status: 200, text: errorText(idText, RPC.internalError, message, more) }
 }
 
-/** Where the result's object opens. */
-function resultAt(text: string): number | undefined {
-  const result = members(text, skipSpace(text, 0)).findLast(({ key }) => key === 'result')
-  return result && isObjectAt(text, result.start) ? result.start : undefined
-}
-
 function metaPart(source: string | undefined, serverInfo: string | undefined): string[] {
-  const meta = source?.startsWith('{') ? source : '{}'
+  if (source === undefined)
+    return serverInfo === undefined ? [] : [`"_meta":{"${RESERVED}serverInfo":${serverInfo}}`]
+  const meta = source.startsWith('{') ? source : '{}'
   const kept = members(meta, 0).filter(({ key }) => !key.startsWith(RESERVED))
   const parts = kept.map((member) => meta.slice(member.at, member.end))
   if (serverInfo !== undefined) parts.push(`"${RESERVED}serverInfo":${serverInfo}`)

@@ -10,6 +10,9 @@ export interface HeaderParam {
   readonly integer: boolean
 }
 
+/** The values of `Mcp-Param-…`, by what stands behind, lower case. */
+export type ParamHeaders = Pick<ReadonlyMap<string, string>, 'get'>
+
 /** How deep a schema is followed. */
 const MAX_DEPTH = 16
 
@@ -58,14 +61,11 @@ export function readHeaderParams(tools: unknown): Map<string, HeaderParam[]> {
   return found
 }
 
-/**
- * What is wrong between a call's arguments and its headers, as a sentence; undefined when they agree.
- * @param headers the values of `Mcp-Param-…`, by what stands behind, lower case
- */
+/** What is wrong between a call's arguments and its headers, as a sentence; undefined when they agree. */
 export function paramMismatch(
   params: readonly HeaderParam[],
   args: unknown,
-  headers: ReadonlyMap<string, string>,
+  headers: ParamHeaders,
 ): string | undefined {
   for (const param of params) {
     const header = `Mcp-Param-${param.name}`

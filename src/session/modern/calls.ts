@@ -6,7 +6,7 @@ import { paramMismatch } from '../../mcp/modern/param-headers.ts'
 import { readSaid } from '../../mcp/modern/questions.ts'
 import { createStates } from '../../mcp/modern/state.ts'
 import { errorText, type Params } from '../../mcp/rpc.ts'
-import { ok, type Result } from '../../result.ts'
+import { ok, type Result, type Soon } from '../../result.ts'
 import type { PoolChild, PoolKey } from '../pool/child.ts'
 import type { Lease } from '../pool/exclusive.ts'
 import type { Pool } from '../pool/pool.ts'
@@ -16,10 +16,13 @@ import { digestOf, repetitionOf } from './digest.ts'
 import type { Lists } from './lists.ts'
 import { createMemo } from './memo.ts'
 import type { Parking } from './parking.ts'
-import { createQuestionnaire } from './questionnaire.ts'
+import { createQuestionnaire, type Questionnaire } from './questionnaire.ts'
 import type { HeaderParams } from './shelf.ts'
 import { forward } from './told.ts'
 import { ASKING, ask, conclusion, DONE, say, type Taken, type Turn } from './turn.ts'
+
+/** What a client lacks that was asked for nothing, and can be. */
+const NOTHING: ReadonlySet<string> = new Set()
 
 /** How long a child may take to be told to log, in ms. */
 const SET_LEVEL_MS = 5 * SECOND_MS
@@ -36,12 +39,17 @@ export interface CallsDeps {
 /** The calls of stateless clients that a child must answer. */
 export interface Calls {
   /** A call that shares its child with others: it cannot ask anything of its client. */
-  share(turn: Turn, key: PoolKey): Promise<Result<Taken, Refusal>>
+  share(turn: Turn, key: PoolKey): Soon<Result<Taken, Refusal>>
   /** A call with a child of its own: what the child says is about nothing else. */
   converse(turn: Turn, key: PoolKey): Promise<Result<Taken, Refusal>>
   /** A request that brings answers to what an earlier one was asked. */
   goOn(turn: Turn): Taken
 }
+
+/** A call that was made, or what has to be found out before. */
+type Started =
+  | { taken: Taken; looking?: undefined }
+  | { taken?: undefined; looking: Promise<HeaderParams> }
 
 /** No calls yet. */
 export function createCalls(deps: CallsDeps): Calls {
@@ -61,22 +69,24 @@ export function createCalls(deps: CallsDeps): Calls {
 
   const callPlainly = (child: PoolChild, turn: Turn): Taken => {
     const { call, sink } = turn
-    const mayAsk = ASKING.has(call.request.method)
-    const questions = createQuestionnaire({
-      child: child.live,
-      capabilities: new Set(),
-      mayAsk,
-    })
+    let questions: Questionnaire | undefined
     return say(child, call, {
       message(text) {
         const said = readSaid(text)
-        if (said?.kind === 'ask') questions.add(said)
-        else if (said)
+        if (said?.kind === 'ask') {
+          questions ??= createQuestionnaire({
+            child: child.live,
+            capabilities: NOTHING,
+            mayAsk: ASKING.has(call.request.method),
+          })
+          questions.add(said)
+        }
+        if (said?.kind === 'notification')
           forward(turn, said, text, (method, params) =>
             changed(child.key.accountId, method, params),
           )
       },
-      end: (text) => sink.end(conclusion(child, call, text, questions.lacked)),
+      end: (text) => sink.end(conclusion(child, call, text, questions?.lacked ?? NOTHING)),
     })
   }
 
@@ -108,20 +118,33 @@ export function createCalls(deps: CallsDeps): Calls {
     return { cancel: (reason) => dialogue.leave(turn, reason) }
   }
 
+  /** Makes a call, once it is known which of its tool's parameters stand in headers too. */
+  const withHeaders = async (
+    first: Soon<Result<Started, Refusal>>,
+    again: (found: HeaderParams) => Soon<Result<Started, Refusal>>,
+  ): Promise<Result<Taken, Refusal>> => {
+    for (let started = await first; ; ) {
+      if (!started.ok) return started
+      const { looking, taken } = started.value
+      if (taken) return ok(taken)
+      started = await again(await looking)
+    }
+  }
+
   return {
-    async share(turn, key) {
-      const { caller, call } = turn
-      let params: HeaderParams | undefined
-      for (;;) {
-        const taken = await pool.share(key, caller.familyId, (child) => {
-          if (call.request.method === 'tools/call') params ??= lists.headerParams(child)
-          return params || call.request.method !== 'tools/call'
-            ? startWith(child, turn, params)
-            : lists.lookForHeaders(child)
+    share(turn, key) {
+      const { familyId } = turn.caller
+      const isTool = turn.call.request.method === 'tools/call'
+      const start = (found?: HeaderParams) =>
+        pool.share(key, familyId, (child): Started => {
+          const params = isTool ? (found ?? lists.headerParams(child)) : undefined
+          return isTool && !params
+            ? { looking: lists.lookForHeaders(child) }
+            : { taken: startWith(child, turn, params) }
         })
-        if (!taken.ok || !(taken.value instanceof Promise)) return taken as Result<Taken, Refusal>
-        params = await taken.value
-      }
+      const first = start()
+      if (!(first instanceof Promise) && first.ok && first.value.taken) return ok(first.value.taken)
+      return withHeaders(first, start)
     },
 
     async converse(turn, key) {

@@ -11,7 +11,7 @@ import {
 import { readError } from '../../mcp/modern/outcome.ts'
 import { errorText, type Params, rpcRequest } from '../../mcp/rpc.ts'
 import { ok, type Result } from '../../result.ts'
-import { type About, keyText, type PoolKey } from '../pool/child.ts'
+import type { About, PoolKey } from '../pool/child.ts'
 import type { Pool } from '../pool/pool.ts'
 import { type Refusal, refuse } from '../refusal.ts'
 import { DONE, outcomeOf, say, type Taken, type Turn } from './turn.ts'
@@ -138,7 +138,7 @@ export function createListens(pool: Pool): Listens {
       const kept = honoured({ ...wanted, uris }, about.capabilities)
       const watching = await Promise.all(kept.uris.map((uri) => watch(key, caller.familyId, uri)))
       const filter = { ...kept, uris: kept.uris.filter((_, at) => watching[at]) }
-      const listening = { turn, filter, watcher: keyText(key) }
+      const listening = { turn, filter, watcher: key.text }
       all.add(listening)
       sink.message(acknowledgement(idText, filter))
       // Its child may have ended while it was told.

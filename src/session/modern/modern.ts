@@ -2,12 +2,13 @@ import type { Clock } from '../../clock.ts'
 import type { Config } from '../../config.ts'
 import { RPC } from '../../errors.ts'
 import type { Log } from '../../log.ts'
+import type { Capabilities } from '../../mcp/modern/capabilities.ts'
 import { endOfListening, isListChange } from '../../mcp/modern/listen.ts'
 import { LIST_MEMBERS } from '../../mcp/modern/outcome.ts'
 import { readSaid } from '../../mcp/modern/questions.ts'
 import type { Params } from '../../mcp/rpc.ts'
-import { ok, type Result } from '../../result.ts'
-import type { About, PoolKey } from '../pool/child.ts'
+import { ok, type Result, type Soon } from '../../result.ts'
+import { type About, createPoolKeys, type PoolKey } from '../pool/child.ts'
 import { createPool } from '../pool/pool.ts'
 import type { StarterDeps } from '../pool/starter.ts'
 import type { Refusal } from '../refusal.ts'
@@ -34,7 +35,7 @@ export interface ModernDeps extends Pick<StarterDeps, 'launcher' | 'clientInfo'>
 /** The stateless clients: their requests, and the pool of children that serves them (MCP 2026-07-28). */
 export interface Modern {
   /** Takes a request that passed checkModern and the caller's permissions; the sink gets exactly one outcome. */
-  request(turn: Turn): Promise<Result<Taken, Refusal>>
+  request(turn: Turn): Soon<Result<Taken, Refusal>>
   idle(): Iterable<Idle>
   reap(now: number): void
   /** The logins that something of is under way or waits. */
@@ -48,6 +49,9 @@ export interface Modern {
   /** Ends what only waits: streams that listen, and calls whose clients are away. */
   close(): void
 }
+
+/** A client that can be asked nothing. */
+const NOTHING: Capabilities = new Set()
 
 /** A request that has no outcome yet. */
 interface Running {
@@ -84,13 +88,10 @@ export function createModern(deps: ModernDeps): Modern {
   const lists = createLists({ clock, shelf })
   const calls = createCalls({ clock, pool, lists, parking, changed })
 
-  const keyOf = ({ call, caller }: Turn): PoolKey => ({
-    accountId: caller.accountId,
-    clientId: caller.clientId,
-    scopes: caller.scopes,
-    // A stateless child is told with each request.
-    capabilities: pool.era === 'modern' ? new Set() : call.capabilities,
-  })
+  const keyFor = createPoolKeys()
+  // A stateless child is told with each request what its client can do.
+  const keyOf = ({ call, caller }: Turn): PoolKey =>
+    keyFor(caller, pool.era === 'modern' ? NOTHING : call.capabilities)
 
   /** Whether the child must be the call's own, because it may ask or log: neither says which call it is about. */
   const isAlone = ({ call }: Turn, { capabilities }: PoolKey): boolean =>
@@ -118,25 +119,29 @@ export function createModern(deps: ModernDeps): Modern {
   const listen = async (turn: Turn, key: PoolKey): Promise<Result<Taken, Refusal>> => {
     const about = await aboutOf(turn, key)
     // What is watched does not depend on what the client can be asked: one child watches for all.
-    return about.ok
-      ? await listens.open(turn, { ...key, capabilities: new Set() }, about.value)
-      : about
+    return about.ok ? await listens.open(turn, keyFor(turn.caller, NOTHING), about.value) : about
   }
 
-  const take = async (turn: Turn): Promise<Result<Taken, Refusal>> => {
-    const { method, params } = turn.call.request
+  const call = (turn: Turn): Soon<Result<Taken, Refusal>> => {
     const key = keyOf(turn)
-    if (method === 'server/discover') return await discover(turn, key)
-    if (method === 'subscriptions/listen') return await listen(turn, key)
-    if (method in LIST_MEMBERS && lists.recall(turn, key)) return ok(DONE)
-    const goesOn = params?.requestState !== undefined && ASKING.has(method)
-    if (goesOn && pool.era === undefined) {
-      const about = await aboutOf(turn, key)
+    return isAlone(turn, key) ? calls.converse(turn, key) : calls.share(turn, key)
+  }
+
+  /** What brings a state goes on with a call, unless the program is one that keeps its states itself. */
+  const goOn = async (turn: Turn): Promise<Result<Taken, Refusal>> => {
+    if (pool.era === undefined) {
+      const about = await aboutOf(turn, keyOf(turn))
       if (!about.ok) return about
     }
-    if (goesOn && pool.era === 'legacy') return ok(calls.goOn(turn))
-    const now = keyOf(turn)
-    return isAlone(turn, now) ? await calls.converse(turn, now) : await calls.share(turn, now)
+    return pool.era === 'legacy' ? ok(calls.goOn(turn)) : await call(turn)
+  }
+
+  const take = (turn: Turn): Soon<Result<Taken, Refusal>> => {
+    const { method, params } = turn.call.request
+    if (method === 'server/discover') return discover(turn, keyOf(turn))
+    if (method === 'subscriptions/listen') return listen(turn, keyOf(turn))
+    if (method in LIST_MEMBERS && lists.recall(turn, keyOf(turn))) return ok(DONE)
+    return params?.requestState !== undefined && ASKING.has(method) ? goOn(turn) : call(turn)
   }
 
   const endAll = (matches: (turn: Turn) => boolean, reason: string): void => {
@@ -149,7 +154,7 @@ export function createModern(deps: ModernDeps): Modern {
   }
 
   return {
-    async request(asked) {
+    request(asked) {
       const one: Running = {
         turn: {
           ...asked,
@@ -167,23 +172,29 @@ export function createModern(deps: ModernDeps): Modern {
         taken: DONE,
       }
       running.add(one)
-      try {
-        const taken = await take(one.turn)
+      const note = (taken: Result<Taken, Refusal>): Result<Taken, Refusal> => {
         if (!taken.ok) {
           running.delete(one)
           return taken
         }
         one.taken = taken.value
-      } catch (error) {
+        return ok({
+          cancel(reason) {
+            running.delete(one)
+            one.taken.cancel(reason)
+          },
+        })
+      }
+      const fail = (error: unknown): never => {
         running.delete(one)
         throw error
       }
-      return ok({
-        cancel(reason) {
-          running.delete(one)
-          one.taken.cancel(reason)
-        },
-      })
+      try {
+        const taken = take(one.turn)
+        return taken instanceof Promise ? taken.then(note, fail) : note(taken)
+      } catch (error) {
+        return fail(error)
+      }
     },
     *idle() {
       yield* pool.idle()

@@ -1,6 +1,6 @@
 import { type Clock, MINUTE_MS } from '../../clock.ts'
 import type { HeaderParam } from '../../mcp/modern/param-headers.ts'
-import { type About, keyText, type PoolChild, type PoolKey } from '../pool/child.ts'
+import type { About, PoolChild, PoolKey } from '../pool/child.ts'
 
 /** How long what a child said of itself is good without asking one again, in ms. */
 const KEPT_MS = 10 * MINUTE_MS
@@ -52,8 +52,6 @@ export function createShelf(clock: Clock): Shelf {
   const headers = createEntries<HeaderParams>(clock, Number.POSITIVE_INFINITY)
   const versions = new Map<string, number>()
 
-  /** Lists do not depend on whose grant it is, beyond its scopes. */
-  const placeOf = (key: PoolKey): string => keyText({ ...key, clientId: '' })
   const version = (accountId: string): number => versions.get(accountId) ?? 0
 
   const changed = (accountId: string): void => {
@@ -63,22 +61,22 @@ export function createShelf(clock: Clock): Shelf {
   }
 
   const pageKey = (key: PoolKey, { method, cursor }: Page): string =>
-    `${placeOf(key)}\n${method}\n${JSON.stringify(cursor) ?? ''}`
+    `${key.place}\n${method}\n${JSON.stringify(cursor) ?? ''}`
 
   return {
-    about: (key) => abouts.get(placeOf(key)),
+    about: (key) => abouts.get(key.place),
     learn({ about, key }) {
-      const before = abouts.get(placeOf(key))
+      const before = abouts.get(key.place)
       if (before && before.serverInfo !== about.serverInfo) changed(key.accountId)
-      abouts.set(placeOf(key), key.accountId, about)
+      abouts.set(key.place, key.accountId, about)
     },
     list: (key, page) => lists.get(pageKey(key, page)),
     keepList(key, page, text, seen) {
       if (seen === version(key.accountId)) lists.set(pageKey(key, page), key.accountId, text)
     },
-    headerParams: (key) => headers.get(placeOf(key)),
+    headerParams: (key) => headers.get(key.place),
     keepHeaderParams(key, params, seen) {
-      if (seen === version(key.accountId)) headers.set(placeOf(key), key.accountId, params)
+      if (seen === version(key.accountId)) headers.set(key.place, key.accountId, params)
     },
     version,
     changed,

@@ -46,9 +46,8 @@ export function say(child: PoolChild, { request }: ModernCall, sink: CallSink): 
     // Nothing may be said any more about what was cancelled (basic/patterns/cancellation).
     return { ...open, cancel: open.forget }
   }
-  const { params, ...rest } = request
-  const known = withoutEnvelope(params)
-  return child.live.call(known === undefined ? rest : { ...rest, params: known }, sink)
+  const params = withoutEnvelope(request.params)
+  return child.live.call(params === undefined ? request : { ...request, params }, sink)
 }
 
 /** Asks a child something that no client asked for; the answer's text, whatever it is. */

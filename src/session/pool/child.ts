@@ -1,6 +1,7 @@
 import type { Era } from '../../mcp/era.ts'
 import { type Capabilities, capabilityKey } from '../../mcp/modern/capabilities.ts'
 import type { Params } from '../../mcp/rpc.ts'
+import type { Caller } from '../../store/families.ts'
 import type { LiveChild } from '../live.ts'
 
 /** Who a child of the pool can serve: calls that agree in all of it. */
@@ -11,6 +12,10 @@ export interface PoolKey {
   scopes: readonly string[]
   /** What the child was told that its client can do. */
   capabilities: Capabilities
+  /** What the key is known by. */
+  text: string
+  /** The same without the client: what a program says of itself does not depend on whose grant it is. */
+  place: string
 }
 
 /** What a child says of itself. */
@@ -33,11 +38,22 @@ export interface PoolChild {
   verbose: boolean
 }
 
-/** What a key is known by. */
-export const keyText = ({ accountId, clientId, scopes, capabilities }: PoolKey): string =>
-  [accountId, clientId, [...new Set(scopes)].sort().join(' '), capabilityKey(capabilities)].join(
-    '\n',
-  )
+/** Makes the keys of callers; those of one caller are made once. */
+export function createPoolKeys(): (caller: Caller, capabilities: Capabilities) => PoolKey {
+  const made = new WeakMap<Caller, Map<string, PoolKey>>()
+  return (caller, capabilities) => {
+    const can = capabilityKey(capabilities)
+    const own = made.get(caller) ?? new Map<string, PoolKey>()
+    made.set(caller, own)
+    const known = own.get(can)
+    if (known) return known
+    const { accountId, clientId, scopes } = caller
+    const place = [accountId, [...new Set(scopes)].sort().join(' '), can].join('\n')
+    const key = { accountId, clientId, scopes, capabilities, text: `${clientId}\n${place}`, place }
+    own.set(can, key)
+    return key
+  }
+}
 
 /** Whether a child may take a new call. */
 export const isFit = ({ live }: PoolChild, epoch: number): boolean =>

@@ -2,7 +2,7 @@ import { type Clock, SECOND_MS, within } from '../../clock.ts'
 import { ok, type Result } from '../../result.ts'
 import { type Refusal, refuse } from '../refusal.ts'
 import type { Idle } from '../slots.ts'
-import { isFit, keyText, type PoolChild, type PoolKey } from './child.ts'
+import { isFit, type PoolChild, type PoolKey } from './child.ts'
 import type { Starter } from './starter.ts'
 
 /** A busy child is often free again before another one would be up: so long one is waited for, in ms. */
@@ -115,7 +115,7 @@ export function createExclusiveChildren({
   const wait = async (key: PoolKey, ms: number): Promise<Held | undefined> => {
     const woken = Promise.withResolvers<void>()
     let got: Held | undefined
-    const waiter = { key: keyText(key), accountId: key.accountId, wake }
+    const waiter = { key: key.text, accountId: key.accountId, wake }
     function wake(held: Held | undefined): void {
       waiters.delete(waiter)
       got = held
@@ -132,7 +132,7 @@ export function createExclusiveChildren({
   const add = (child: PoolChild): Held => {
     const held: Held = {
       child,
-      key: keyText(child.key),
+      key: child.key.text,
       families: new Set(),
       lease: undefined,
       promised: false,
@@ -169,7 +169,7 @@ export function createExclusiveChildren({
 
   return {
     async lease(key, familyId) {
-      const text = keyText(key)
+      const { text } = key
       const until = clock.now() + FULL_WAIT_MS
       for (let first = true; ; first = false) {
         const known = ofKey(text)

@@ -2,7 +2,7 @@ import { type Clock, sleep } from '../../clock.ts'
 import type { Config } from '../../config.ts'
 import type { Log } from '../../log.ts'
 import type { Era } from '../../mcp/era.ts'
-import type { Result } from '../../result.ts'
+import type { Result, Soon } from '../../result.ts'
 import { covers } from '../../scopes.ts'
 import type { Refusal } from '../refusal.ts'
 import type { Idle } from '../slots.ts'
@@ -30,11 +30,7 @@ export interface Pool {
   /** What the children are; undefined until there was one. */
   readonly era: Era | undefined
   /** Calls `work` with a child that serves many calls at a time. */
-  share<T>(
-    key: PoolKey,
-    familyId: string,
-    work: (child: PoolChild) => T,
-  ): Promise<Result<T, Refusal>>
+  share<T>(key: PoolKey, familyId: string, work: (child: PoolChild) => T): Soon<Result<T, Refusal>>
   /** A child for one call alone. */
   lease(key: PoolKey, familyId: string): Promise<Result<Lease, Refusal>>
   /** The shared child that runs for a key now. */
@@ -79,17 +75,26 @@ export function createPool(deps: PoolDeps): Pool {
         void held.child.live.drain(DRAIN_MS).then(() => exclusive.stop(held))
   }
 
+  /** Tries again for a while what came to nothing for lack of room. */
+  const untilRoom = async <T>(
+    first: Promise<Result<T, Refusal>>,
+    again: () => Soon<Result<T, Refusal>>,
+  ): Promise<Result<T, Refusal>> => {
+    const until = clock.now() + FULL_WAIT_MS
+    for (let used = await first; ; used = await again()) {
+      if (used.ok || used.error.kind !== 'full' || clock.now() >= until) return used
+      await sleep(clock, LOOK_AGAIN_MS)
+    }
+  }
+
   return {
     get era() {
       return starter.era
     },
-    async share(key, familyId, work) {
-      const until = clock.now() + FULL_WAIT_MS
-      for (;;) {
-        const used = await shared.use(key, familyId, work)
-        if (used.ok || used.error.kind !== 'full' || clock.now() >= until) return used
-        await sleep(clock, LOOK_AGAIN_MS)
-      }
+    share(key, familyId, work) {
+      const use = () => shared.use(key, familyId, work)
+      const used = use()
+      return used instanceof Promise ? untilRoom(used, use) : used
     },
     lease: exclusive.lease,
     current: shared.current,

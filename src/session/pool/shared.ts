@@ -1,14 +1,14 @@
 import { type Clock, within } from '../../clock.ts'
 import type { Log } from '../../log.ts'
 import { rpcRequest } from '../../mcp/rpc.ts'
-import { ok, type Result } from '../../result.ts'
+import { ok, type Result, type Soon } from '../../result.ts'
 import { START_TIMEOUT_MS } from '../introduce.ts'
 import type { StartReason } from '../launch.ts'
 import type { LiveChild } from '../live.ts'
 import type { Refusal } from '../refusal.ts'
 import { Seat } from '../seat.ts'
 import type { Idle } from '../slots.ts'
-import { keyText, type PoolChild, type PoolKey } from './child.ts'
+import type { PoolChild, PoolKey } from './child.ts'
 import type { Starter } from './starter.ts'
 
 export interface SharedDeps {
@@ -34,7 +34,7 @@ interface Place {
 /** The children that serve calls which ask nothing of the client: one for each key. */
 export interface SharedChildren {
   /** Calls `work` with the key's child, starting it if need be. */
-  use<T>(key: PoolKey, familyId: string, work: (child: PoolChild) => T): Promise<Result<T, Refusal>>
+  use<T>(key: PoolKey, familyId: string, work: (child: PoolChild) => T): Soon<Result<T, Refusal>>
   /** The child that runs for a key now. */
   current(key: string): PoolChild | undefined
   places(): Iterable<Place>
@@ -60,7 +60,7 @@ export function createSharedChildren(deps: SharedDeps): SharedChildren {
     if (!started.ok) return started
     const { live } = started.value
     children.set(live, started.value)
-    const text = keyText(key)
+    const { text } = key
     void live.gone.then(() => {
       children.delete(live)
       const current = places.get(text)?.seat.current
@@ -72,7 +72,7 @@ export function createSharedChildren(deps: SharedDeps): SharedChildren {
   }
 
   const placeFor = (key: PoolKey): Place => {
-    const text = keyText(key)
+    const { text } = key
     const known = places.get(text)
     if (known) return known
     const seat = new Seat({
@@ -89,10 +89,10 @@ export function createSharedChildren(deps: SharedDeps): SharedChildren {
   }
 
   return {
-    async use(key, familyId, work) {
+    use(key, familyId, work) {
       const { families, seat } = placeFor(key)
       families.add(familyId)
-      return await seat.use((live) => {
+      return seat.use((live) => {
         const child = children.get(live)
         if (!child) throw new Error('a child of the pool is not known')
         return work(child)
@@ -132,9 +132,9 @@ export function createSharedChildren(deps: SharedDeps): SharedChildren {
     },
 
     close(place) {
-      places.delete(keyText(place.key))
+      places.delete(place.key.text)
       void place.seat.close()
-      emptied(keyText(place.key))
+      emptied(place.key.text)
     },
   }
 }
