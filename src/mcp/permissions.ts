@@ -25,8 +25,8 @@ export interface Permissions {
   shown(request: RpcRequest, held: readonly string[], sink: CallSink): CallSink
 }
 
-/** How many tools without known scopes are named in the log. */
-const MAX_NAMED = 200
+/** How many tools without known scopes are remembered, and named in the log. */
+const MAX_UNLISTED = 200
 /** How many edited listings are remembered; one is about 100 kB. */
 const MAX_REMEMBERED = 32
 /** Longest name that is repeated in a text, in characters. */
@@ -47,7 +47,14 @@ export function createPermissions(options: {
   unlisted?(name: string): void
 }): Permissions {
   const { supported, withheld = [], unlisted = () => {} } = options
-  const named = new Set<string>()
+  /** The tools that a child has and the table has not. */
+  const others = new Set<string>()
+  /** Whether a child has said all that it has. */
+  let listed = false
+
+  /** Whether no child is known to have such a tool, although one has said what it has: the name is a mistake. */
+  const isNowhere = (name: unknown): boolean =>
+    listed && others.size < MAX_UNLISTED && !others.has(String(name))
 
   const needs = (
     { method, params = {} }: RpcRequest,
@@ -56,7 +63,10 @@ export function createPermissions(options: {
     switch (method) {
       case 'tools/call': {
         const tool = findTool(params.name)
-        if (!tool) return deny(supported, held, `the tool ${quoted(params.name)}`, supported)
+        if (!tool) {
+          const denial = deny(supported, held, `the tool ${quoted(params.name)}`, supported)
+          return denial && isNowhere(params.name) ? nowhere(params.name) : denial
+        }
         if (withheld.includes(tool.name)) return notOffered(tool.name)
         const needed = callScopes(tool, params.arguments)
         return deny(supported, held, tool.name, needed, otherWay(tool, held))
@@ -79,8 +89,8 @@ export function createPermissions(options: {
     const name = textMember(item, 'name') ?? ''
     const tool = findTool(name)
     if (!tool) {
-      if (!named.has(name) && named.size < MAX_NAMED) {
-        named.add(name)
+      if (!others.has(name) && others.size < MAX_UNLISTED) {
+        others.add(name)
         unlisted(name.slice(0, MAX_NAME))
       }
       return usable(held, undefined) ? item : undefined
@@ -137,7 +147,13 @@ export function createPermissions(options: {
       const name = [method, ...held].join(' ')
       return {
         message: (text) => sink.message(text),
-        end: (text) => sink.end(editList(text, key, (list) => listShown(name, list, edit))),
+        end: (text) =>
+          sink.end(
+            editList(text, key, (list) => {
+              listed ||= key === 'tools' && !text.includes('"nextCursor"')
+              return listShown(name, list, edit)
+            }),
+          ),
       }
     },
   }
@@ -170,6 +186,14 @@ function otherWay(tool: Tool, held: readonly string[]): string {
   const form = tool.forms.find(({ scopes }) => covers(held, scopes))
   return form ? `It can be used ${form.how}. ` : ''
 }
+
+/** No login would help to call a tool that there is not. */
+const nowhere = (name: unknown): Denial => ({
+  what: `the tool ${quoted(name)}`,
+  missing: [],
+  grantable: false,
+  text: `Not available: there is no tool ${quoted(name)} here. Take its name from tools/list.`,
+})
 
 const notOffered = (name: string): Denial => ({
   what: name,

@@ -158,6 +158,24 @@ describe('a listing of tools', () => {
     expect(told).toEqual(['a_new_tool'])
   })
 
+  test('says what tools there are: another name is a mistake then, which no login would mend', () => {
+    const by = createPermissions({ supported: SUPPORTED })
+    const asked = (name: unknown, held = READ) => by.denial(call(name), held)
+    const before = { grantable: true, missing: expect.arrayContaining(['write:issue']) }
+    expect(asked('get_orgg')).toMatchObject(before)
+    shown('tools/list', READ, all.replace('"tools"', '"nextCursor":"2","tools"'), by)
+    expect(asked('get_orgg')).toMatchObject(before)
+    shown('tools/list', READ, all, by)
+    for (const name of ['get_orgg', 'Get_Org', '', undefined, ['get_org']])
+      expect(asked(name)).toMatchObject({ grantable: false, missing: [] })
+    expect(asked('get_orgg')?.text).toBe(
+      'Not available: there is no tool "get_orgg" here. Take its name from tools/list.',
+    )
+    // A tool that a child has and the table has not; and a child answers for itself whoever may do everything.
+    expect(asked('a_new_tool')).toMatchObject(before)
+    expect(asked('get_orgg', ALL)).toBeUndefined()
+  })
+
   test('leaves out what the operator withholds, and so do calls', () => {
     const by = createPermissions({ supported: SUPPORTED, withheld: ['get_org'] })
     expect(names(shown('tools/list', ALL, all, by))).not.toContain('get_org')
