@@ -111,7 +111,7 @@ export function createStepUps({
     return heard.audited++ < MAX_AUDITED
   }
 
-  const open = (asker: Asker): Challenge | undefined => {
+  const unanswered = (asker: Asker): Challenge | undefined => {
     const challenge = challenges.get(keyOf(asker))
     return challenge && clock.now() - challenge.at <= LOGIN_MS ? challenge : undefined
   }
@@ -139,16 +139,16 @@ export function createStepUps({
       if (heard?.challengedAt === undefined) return
       if (clock.now() - heard.challengedAt <= ANSWER_MS) heard.plainUntil = Number.POSITIVE_INFINITY
     },
-    asked: (asker) => open(asker)?.wanted,
+    asked: (asker) => unanswered(asker)?.wanted,
     opened(asker, { id, scopes }) {
       const heard = hear(id)
       heard.browserHash = asker.browserHash
-      const challenge = open(asker)
+      const challenge = unanswered(asker)
       if (challenge && !covers(scopes, challenge.missing)) heard.plainUntil = clock.now() + NO_MS
       challenges.delete(keyOf(asker))
     },
     declined(asker) {
-      const challenge = open(asker)
+      const challenge = unanswered(asker)
       if (challenge) hear(challenge.familyId).plainUntil = clock.now() + NO_MS
       challenges.delete(keyOf(asker))
     },
