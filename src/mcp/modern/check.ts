@@ -52,7 +52,7 @@ export function checkModern(
   const envelope = readEnvelope(request.params)
   if (typeof envelope === 'string')
     return err({ status: 400, code: RPC.invalidParams, message: `Invalid params: ${envelope}` })
-  const { version } = envelope
+  const { capabilities, logLevel, version } = envelope
   if (headers.protocolVersion !== version)
     return mismatch('MCP-Protocol-Version does not match the version in _meta')
   if (!(MODERN_VERSIONS as readonly string[]).includes(version)) {
@@ -71,7 +71,7 @@ export function checkModern(
   }
   if (!MODERN_REQUESTS.has(method))
     return err({ status: 404, code: RPC.methodNotFound, message: 'Method not found' })
-  return ok({ ...envelope, request, paramHeaders: headers.params })
+  return ok({ version, capabilities, logLevel, request, paramHeaders: headers.params })
 }
 
 const mismatch = (what: string): { ok: false; error: ModernRejection } =>

@@ -61,6 +61,13 @@ export const isWanted = (level: unknown, from: LogLevel): boolean =>
 /** The same parameters without MCP's own keys in `_meta`, which a child of an earlier revision knows nothing of. */
 export function withoutEnvelope(params: Params | undefined): Params | undefined {
   if (!isObject(params?._meta)) return params
-  const kept = Object.entries(params._meta).filter(([key]) => !key.startsWith(RESERVED))
-  return { ...params, _meta: kept.length > 0 ? Object.fromEntries(kept) : undefined }
+  return { ...params, _meta: withoutReserved(params._meta) }
+}
+
+function withoutReserved(meta: Params): Params | undefined {
+  // Most have no other keys, and this is on the way of every call.
+  for (const key in meta)
+    if (!key.startsWith(RESERVED))
+      return Object.fromEntries(Object.entries(meta).filter(([name]) => !name.startsWith(RESERVED)))
+  return undefined
 }

@@ -157,7 +157,10 @@ export function createModern(deps: ModernDeps): Modern {
     request(asked) {
       const one: Running = {
         turn: {
-          ...asked,
+          caller: asked.caller,
+          call: asked.call,
+          shown: asked.shown,
+          mayRead: asked.mayRead,
           // Nobody waits for it either once it was ended for its client.
           hasLeft: () => asked.hasLeft() || !running.has(one),
           sink: {

@@ -46,8 +46,9 @@ export function say(child: PoolChild, { request }: ModernCall, sink: CallSink): 
     // Nothing may be said any more about what was cancelled (basic/patterns/cancellation).
     return { ...open, cancel: open.forget }
   }
+  const { id, idText, kind, method } = request
   const params = withoutEnvelope(request.params)
-  return child.live.call(params === undefined ? request : { ...request, params }, sink)
+  return child.live.call(params ? { kind, id, idText, method, params } : request, sink)
 }
 
 /** Asks a child something that no client asked for; the answer's text, whatever it is. */
