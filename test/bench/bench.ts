@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
+import { realBinary, standInBinary } from '../fixtures/binary.ts'
 import { FROM_SOURCE } from '../fixtures/broker.ts'
-import { openSession, run } from './measure.ts'
+import { checkModern, openSession, run } from './measure.ts'
 import { buildBroker, compile, installPeers } from './programs.ts'
 import {
   type Contender,
@@ -9,8 +10,10 @@ import {
   type Key,
   renderTable,
   renderVerdict,
+  renderWoken,
   SCENARIOS,
   SESSIONS,
+  type Woken,
 } from './report.ts'
 import {
   type Subject,
@@ -19,6 +22,7 @@ import {
   startMcpProxy,
   startSupergateway,
 } from './subjects.ts'
+import { measureWakes, SLEEPY } from './wake.ts'
 
 /**
  * `bun run bench`: what a tool call costs through the broker, beside two well-known bridges and beside the least that a
@@ -43,7 +47,10 @@ const ms = Number(options.ms)
 const SERVED_MS = 10
 
 /** How long each subject is under load before anything counts: its compiler comes to rest within that. */
-const WARM_UP_MS: Record<Key, number> = { one: 500, many: 4000, large: 1000 }
+const WARM_UP_MS: Record<Key, number> = { one: 500, many: 4000, large: 1000, modern: 4000 }
+
+/** First calls after a sleep that are timed per program. */
+const WAKES = 25
 
 const loud = (text: string): void => console.log(`\n!! ${text}\n`)
 
@@ -68,8 +75,9 @@ function peersAtHand(): boolean {
 }
 
 const child = compile('child')
+const stateless = compile('child', 'STATELESS')
 const load = compile('load')
-if (!child || !load) {
+if (!child || !stateless || !load) {
   loud('SKIPPED: the benchmark needs a C compiler (cc or gcc) on PATH')
   process.exit(0)
 }
@@ -80,10 +88,16 @@ const withPeers = peersAtHand()
 const started = [
   await startBrokerSubject(program, runtime, child),
   await startBare(child),
-  withPeers ? await attempt('supergateway', () => startSupergateway(child)) : undefined,
+  withPeers ? await attempt('supergateway', () => startSupergateway(child, 'legacy')) : undefined,
   withPeers ? await attempt('mcp-proxy', () => startMcpProxy(child)) : undefined,
+  withPeers
+    ? await attempt('supergateway, stateless', () => startSupergateway(stateless, 'modern'))
+    : undefined,
 ]
 const subjects = started.filter((subject) => subject !== undefined)
+
+/** What a subject is measured with. */
+const keysOf = ({ eras }: Subject): Key[] => KEYS.filter((key) => eras.includes(SCENARIOS[key].era))
 
 /** The broker's memory in MB with so many sessions, each of which has a child and has served some calls. */
 async function memory(generator: string, subject: Subject): Promise<number> {
@@ -96,16 +110,35 @@ async function memory(generator: string, subject: Subject): Promise<number> {
 async function measureAll(generator: string): Promise<Contender[]> {
   const contenders: Contender[] = []
   for (const subject of subjects) {
-    const session = await openSession(subject)
-    contenders.push({ subject, session, runs: { one: [], many: [], large: [] } })
+    const keys = keysOf(subject)
+    if (keys.includes('modern')) await checkModern(subject)
+    const session = keys.includes('one') ? await openSession(subject) : undefined
+    contenders.push({ subject, session, runs: { one: [], many: [], large: [], modern: [] } })
   }
   const turn = ({ subject, session }: Contender, key: Key, length = ms) =>
     run(generator, subject, session, SCENARIOS[key], length)
-  for (const it of contenders) for (const key of KEYS) await turn(it, key, WARM_UP_MS[key])
-  for (let round = 0; round < rounds; round++) {
-    for (const key of KEYS) for (const it of contenders) it.runs[key].push(await turn(it, key))
-  }
+  for (const it of contenders)
+    for (const key of keysOf(it.subject)) await turn(it, key, WARM_UP_MS[key])
+  for (let round = 0; round < rounds; round++)
+    for (const key of KEYS)
+      for (const it of contenders)
+        if (keysOf(it.subject).includes(key)) it.runs[key].push(await turn(it, key))
   return contenders
+}
+
+/** The first call after a sleep over one program, with a broker of its own. */
+async function wakesOver(name: string, binary: string, judged: boolean): Promise<Woken> {
+  const subject = await startBrokerSubject(program, runtime, binary, SLEEPY)
+  try {
+    const command = [binary, '--transport', 'stdio', '--url', subject.forgejoUrl]
+    return { program: name, judged, wakes: await measureWakes(subject, command, WAKES) }
+  } finally {
+    await subject.stop()
+  }
+}
+
+async function stopAll(): Promise<void> {
+  for (const subject of subjects.splice(0)) await subject.stop()
 }
 
 let failed = false
@@ -115,10 +148,17 @@ try {
   const contenders = await measureAll(load)
   console.log(renderTable(contenders))
   if (first) console.log(`\nResident after all that: ${first.rss().toFixed(0)} MB`)
-  const verdicts = judge(contenders, rss)
+  await stopAll()
+  const real = realBinary()
+  const woken = [
+    await wakesOver(real ? 'forgejo-mcp' : 'its stand-in', real ?? standInBinary(), true),
+    await wakesOver('child.c', child, false),
+  ]
+  console.log(`\n${renderWoken(woken)}`)
+  const verdicts = judge(contenders, rss, woken)
   console.log(`\n${verdicts.map(renderVerdict).join('\n')}`)
   failed = verdicts.some(({ met }) => !met)
 } finally {
-  for (const subject of subjects) await subject.stop()
+  await stopAll()
 }
 process.exit(failed ? 1 : 0)

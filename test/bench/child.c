@@ -1,12 +1,19 @@
 // The MCP server that every subject of the benchmark runs: stdio, newline-delimited JSON-RPC, as little work as can be.
 // Its tools bear names of forgejo-mcp's: `get_file_content` answers a text of a mebibyte that is JSON itself, as most of
-// forgejo-mcp's are, and `get_issue_by_index` its argument `owner`.
+// forgejo-mcp's are, and `get_issue_by_index` its argument `owner`. Compiled with STATELESS it is one of revision
+// 2026-07-28, for a bridge that has no other way to serve clients of that revision.
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LARGE = 1 << 20 };
+
+#ifdef STATELESS
+#define COMPLETE "\"resultType\":\"complete\","
+#else
+#define COMPLETE ""
+#endif
 
 // One record of the large text, as it stands escaped in the outer JSON.
 #define RECORD                                                                                    \
@@ -24,7 +31,7 @@ static void answer(const char *id, int length, const char *result, size_t size) 
 }
 
 static void answer_text(const char *id, int length, const char *text, size_t size) {
-  printf("{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"", length, id);
+  printf("{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"result\":{" COMPLETE "\"content\":[{\"type\":\"text\",\"text\":\"", length, id);
   fwrite(text, 1, size, stdout);
   fputs("\"}]}}\n", stdout);
   fflush(stdout);
@@ -34,8 +41,13 @@ int main(void) {
   static const char hello[] =
       "{\"protocolVersion\":\"2025-06-18\",\"capabilities\":{\"tools\":{}},"
       "\"serverInfo\":{\"name\":\"bench\",\"version\":\"1\"}}";
+#ifdef STATELESS
+  static const char discovered[] =
+      "{" COMPLETE "\"supportedVersions\":[\"2026-07-28\"],\"capabilities\":{\"tools\":{}},"
+      "\"ttlMs\":0,\"cacheScope\":\"private\"}";
+#endif
   static const char tools[] =
-      "{\"tools\":[{\"name\":\"get_issue_by_index\",\"inputSchema\":{\"type\":\"object\","
+      "{" COMPLETE "\"tools\":[{\"name\":\"get_issue_by_index\",\"inputSchema\":{\"type\":\"object\","
       "\"properties\":{\"owner\":{\"type\":\"string\"}}}},"
       "{\"name\":\"get_file_content\",\"inputSchema\":{\"type\":\"object\"}}]}";
   size_t filled = 0;
@@ -50,10 +62,13 @@ int main(void) {
     int length = (int)strcspn(id, ",}");
     const char *text = strstr(line, "\"owner\":\"");
     if (strstr(line, "\"initialize\"")) answer(id, length, hello, sizeof hello - 1);
+#ifdef STATELESS
+    else if (strstr(line, "\"server/discover\"")) answer(id, length, discovered, sizeof discovered - 1);
+#endif
     else if (strstr(line, "\"tools/list\"")) answer(id, length, tools, sizeof tools - 1);
     else if (strstr(line, "\"get_file_content\"")) answer_text(id, length, large, LARGE);
     else if (text) answer_text(id, length, text + 9, strcspn(text + 9, "\""));
-    else answer(id, length, "{}", 2);
+    else answer_text(id, length, "", 0);
   }
   free(line);
 }

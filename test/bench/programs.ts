@@ -21,13 +21,17 @@ function run(command: string[], cwd = ROOT): string {
   return stdout.toString()
 }
 
-/** Compiles test/bench/<name>.c; the path of the program, or undefined where there is no C compiler. */
-export function compile(name: 'child' | 'load'): string | undefined {
+/**
+ * Compiles test/bench/<name>.c; the path of the program, or undefined where there is no C compiler.
+ * @param defined a macro, by which another program comes of it
+ */
+export function compile(name: 'child' | 'load', defined?: 'STATELESS'): string | undefined {
   const compiler = Bun.which('cc') ?? Bun.which('gcc')
   if (!compiler) return undefined
   mkdirSync(CACHE, { recursive: true })
-  const program = join(CACHE, name)
-  run([compiler, '-O2', '-o', program, join(HERE, `${name}.c`)])
+  const program = join(CACHE, defined ? `${name}-${defined.toLowerCase()}` : name)
+  const flags = ['-O2', ...(defined ? [`-D${defined}`] : [])]
+  run([compiler, ...flags, '-o', program, join(HERE, `${name}.c`)])
   return program
 }
 

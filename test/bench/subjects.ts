@@ -3,11 +3,14 @@ import { join } from 'node:path'
 import { freePort, removeFolder, startBroker } from '../fixtures/broker.ts'
 import { startForgejo } from '../fixtures/forgejo/server.ts'
 import { connectV1, createProvider } from '../fixtures/mcp-client.ts'
+import type { Era } from './measure.ts'
 import { PEERS, peerCommand } from './programs.ts'
 
 /** A bridge that runs and waits for calls. */
 export interface Subject {
   readonly name: string
+  /** Which clients it serves over the child that it has. */
+  readonly eras: readonly Era[]
   /** What it runs on. */
   readonly runtime: string
   readonly port: number
@@ -19,6 +22,13 @@ export interface Subject {
   rss(): number
   stop(): Promise<void>
 }
+
+/** The broker as a subject, and the Forgejo that it was told of. */
+export interface BrokerSubject extends Subject {
+  readonly forgejoUrl: string
+}
+
+const BOTH: readonly Era[] = ['legacy', 'modern']
 
 /** Longest time from start to an open port, in milliseconds. */
 const START_MS = 20_000
@@ -32,7 +42,8 @@ export async function startBrokerSubject(
   program: string[],
   runtime: string,
   child: string,
-): Promise<Subject> {
+  env: Record<string, string> = {},
+): Promise<BrokerSubject> {
   const forgejo = await startForgejo()
   const port = freePort()
   const app = forgejo.registerApp({
@@ -46,7 +57,7 @@ export async function startBrokerSubject(
     forgejoMcpBinary: child,
     program,
     port,
-    env: { FJMCP_BROKER_DEBUG: 'false' },
+    env: { FJMCP_BROKER_DEBUG: 'false', ...env },
   })
   const provider = createProvider({ user: 'alice', password: 'password' }, 'Bench')
   const { client, transport } = await connectV1(`${broker.url}/mcp`, provider)
@@ -54,8 +65,10 @@ export async function startBrokerSubject(
   await client.close()
   return {
     name: 'fjmcp-broker, bearer checked',
+    eras: BOTH,
     runtime,
     port,
+    forgejoUrl: forgejo.url,
     headers: { Authorization: `Bearer ${provider.saved.tokens.access_token}` },
     pid: broker.pid,
     rss: () => residentMb(broker.pid),
@@ -69,29 +82,33 @@ export async function startBrokerSubject(
 
 /** The bridge of bare.ts. */
 export const startBare = (child: string): Promise<Subject> =>
-  startProgram('bare Bun bridge', `bun ${Bun.version}`, (port) => [
+  startProgram('bare Bun bridge', `bun ${Bun.version}`, ['legacy'], (port) => [
     process.execPath,
     join(import.meta.dir, 'bare.ts'),
     String(port),
     child,
   ])
 
-/** Supergateway in its stateful Streamable HTTP mode. */
-export function startSupergateway(child: string): Promise<Subject> {
+/**
+ * Supergateway in its stateful Streamable HTTP mode. Over a child that is of 2026-07-28 itself it serves clients of that
+ * revision, with a child for each request; over another one they fall back to a session.
+ */
+export function startSupergateway(child: string, era: Era): Promise<Subject> {
   const { command, runtime } = peerCommand('supergateway')
-  const name = `supergateway ${PEERS.supergateway.version}`
-  return startProgram(name, runtime, (port) => [
+  const over = era === 'modern' ? ', a stateless child per request' : ''
+  const name = `supergateway ${PEERS.supergateway.version}${over}`
+  return startProgram(name, runtime, [era], (port) => [
     ...command,
     ...['--stdio', child, '--outputTransport', 'streamableHttp', '--stateful'],
     ...['--port', String(port), '--logLevel', 'none'],
   ])
 }
 
-/** mcp-proxy in its stateful Streamable HTTP mode, which is its default. */
+/** mcp-proxy in its stateful Streamable HTTP mode, which is its default, as is that it serves both eras. */
 export function startMcpProxy(child: string): Promise<Subject> {
   const { command, runtime } = peerCommand('mcp-proxy')
   const name = `mcp-proxy ${PEERS['mcp-proxy'].version}`
-  return startProgram(name, runtime, (port) => [
+  return startProgram(name, runtime, BOTH, (port) => [
     ...command,
     ...['--server', 'stream', '--host', '127.0.0.1', '--port', String(port), '--', child],
   ])
@@ -100,6 +117,7 @@ export function startMcpProxy(child: string): Promise<Subject> {
 async function startProgram(
   name: string,
   runtime: string,
+  eras: readonly Era[],
   commandFor: (port: number) => string[],
 ): Promise<Subject> {
   const port = freePort()
@@ -119,6 +137,7 @@ async function startProgram(
   }
   return {
     name,
+    eras,
     runtime,
     port,
     headers: {},
