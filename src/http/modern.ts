@@ -35,9 +35,10 @@ export async function modern(
       taken?.cancel('The client closed the response')
     },
   })
-  http.signal.addEventListener('abort', () => exchange.disconnect(), { once: true })
-  if (http.signal.aborted) exchange.disconnect()
-  const came = await deps.registry.modern.request({
+  const { signal } = http
+  signal.addEventListener('abort', () => exchange.disconnect())
+  if (signal.aborted) exchange.disconnect()
+  const coming = deps.registry.modern.request({
     caller,
     call: call.value,
     sink: exchange,
@@ -45,6 +46,7 @@ export async function modern(
     hasLeft: () => gone,
     mayRead: (uri) => !deps.permissions.denial(reading(uri), caller.scopes),
   })
+  const came = coming instanceof Promise ? await coming : coming
   if (!came.ok) {
     const { kind, reason } = came.error
     // There is no session to be found: a child was given up while the request waited for it.
