@@ -50,6 +50,7 @@ const WORDS: Readonly<Record<ToldEvent, (reason: string) => string>> = {
   'session.ended': () => 'A session ended',
   'session.wake-failed': (reason) => `A session could not be woken: ${reason}`,
   'session.foreign': () => 'It asked for a session of somebody else and got nothing',
+  'state.refused': () => 'It came back to a question that was not its own and got nothing',
   'child.start-failed': (reason) => `Its work could not be started: ${reason}`,
   'child.crashed': (reason) => `Its work broke off: forgejo-mcp ${reason}`,
   'breaker.opened': (reason) =>

@@ -98,6 +98,12 @@ function sentence({ event, reason }: Failure): Trouble {
         text: 'It got nothing. An app does that when two people share one installation of it.',
         advice: 'If you do not know why, disconnect it.',
       }
+    case 'state.refused':
+      return {
+        title: 'It came back to a question that was not its own',
+        text: 'It got nothing. What it brought along was altered, or belongs to something else.',
+        advice: 'If you do not know why, disconnect it.',
+      }
     case 'account.ended':
     case 'vault.died':
       return {

@@ -22,6 +22,7 @@ const WEIGHTS = {
   'session.ended': 'routine',
   'session.wake-failed': 'failure',
   'session.foreign': 'failure',
+  'state.refused': 'failure',
   'child.start-failed': 'failure',
   'scope.refused': 'failure',
   'vault.renewed': 'routine',

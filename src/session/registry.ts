@@ -7,6 +7,7 @@ import { err, ok, type Result } from '../result.ts'
 import type { Caller } from '../store/families.ts'
 import type { Store } from '../store/open.ts'
 import type { AccessProvider } from './access.ts'
+import { createAlarm } from './alarm.ts'
 import { createBook } from './book.ts'
 import { createDiary } from './diary.ts'
 import { createFaults } from './faults.ts'
@@ -113,7 +114,8 @@ export function createRegistry(deps: RegistryDeps): Registry {
   })
   const launcher = createLauncher({ standbyKeepMs: STANDBY_KEEP_MS, ...deps, slots, faults, epoch })
   const clientInfo = { name: 'fjmcp-broker', version: deps.userAgent.split('/')[1] ?? '' }
-  const modern = createModern({ ...deps, launcher, epoch, clientInfo })
+  const stateRefused = createAlarm(deps)
+  const modern = createModern({ ...deps, launcher, epoch, clientInfo, stateRefused })
   const session = {
     ...deps,
     usage,

@@ -26,6 +26,7 @@ export const AUDIT_EVENTS = [
   'session.slept',
   'session.wake-failed',
   'session.woke',
+  'state.refused',
   'token.issued',
   'token.refreshed',
   'token.refused',

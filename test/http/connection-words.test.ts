@@ -103,6 +103,7 @@ describe('trouble of a connection', () => {
     'account.ended',
     'session.wake-failed',
     'session.foreign',
+    'state.refused',
     'child.start-failed',
     'breaker.opened',
     'scope.refused',

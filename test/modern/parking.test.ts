@@ -207,6 +207,8 @@ describe('what the client brings back', () => {
     expect(await meanwhile.reply()).toEqual({ id: 'meanwhile', jsonrpc: '2.0', result } as never)
     const later = await retry(reply, answers(reply), { id: 'later' })
     expect(await later.reply()).toEqual({ id: 'later', jsonrpc: '2.0', result } as never)
+    const stranger = await retry(reply, answers(reply), { caller: world.phone })
+    expect((await stranger.reply()).error).toEqual(INVALID)
     const other = await retry(reply, { other: accepted() })
     expect((await other.reply()).error).toEqual(INVALID)
     await world.clock.advance(2 * MINUTE_MS)
@@ -218,15 +220,15 @@ describe('a state', () => {
   test('that was changed, or is of another account, client, request or scope, is an error', async () => {
     const { reply } = await parked()
     const state = String(reply.result?.requestState)
-    const [callId, round, expiry, mac] = state.split('.')
+    const [mark, callId, round, expiry, mac] = state.split('.')
     const tampered = [
       `${state}-TAMPERED`,
       'nonsense',
       12,
       null,
       '',
-      `${callId}.2.${expiry}.${mac}`,
-      `${callId}.${round}.${Number(expiry) + 1}.${mac}`,
+      `${mark}.${callId}.2.${expiry}.${mac}`,
+      `${mark}.${callId}.${round}.${Number(expiry) + 1}.${mac}`,
       `x${state}`,
     ]
     for (const requestState of tampered) {
@@ -241,6 +243,36 @@ describe('a state', () => {
     const other = await retry(reply, answers(reply), { params: { arguments: { other: 1 } } })
     expect((await other.reply()).error).toEqual(INVALID)
     expect(world.spawner.children).toHaveLength(1)
+  })
+
+  test('that was changed or is of somebody else is written down, once a minute for each login', async () => {
+    const { reply } = await parked()
+    const state = String(reply.result?.requestState)
+    for (const caller of [world.alice, world.alice, world.bob]) {
+      const params = { requestState: `${state}-TAMPERED` }
+      await retry(reply, answers(reply), { caller, params })
+    }
+    const rows = world.store.audit.list({ event: 'state.refused', limit: 9 })
+    expect(rows.map(({ accountId, familyId }) => ({ accountId, familyId }))).toEqual([
+      { accountId: world.bob.accountId, familyId: world.bob.familyId },
+      { accountId: world.alice.accountId, familyId: world.alice.familyId },
+    ])
+    expect(JSON.stringify(rows)).not.toContain(state)
+    await world.clock.advance(MINUTE_MS)
+    await retry(reply, answers(reply), { caller: world.bob })
+    expect(world.audited('state.refused')).toHaveLength(3)
+  })
+
+  test('whose time is up, or that is of an earlier start, is nobody’s offence', async () => {
+    const { reply } = await parked()
+    const state = String(reply.result?.requestState)
+    await world.clock.advance(5 * MINUTE_MS)
+    const earlier = `${'a'.repeat(8)}${state.slice(8)}`
+    for (const requestState of [state, earlier]) {
+      const back = await retry(reply, answers(reply), { params: { requestState } })
+      expect((await back.reply()).error).toEqual(INVALID)
+    }
+    expect(world.audited('state.refused')).toEqual([])
   })
 
   test('is good for the same arguments in another order', async () => {

@@ -7,6 +7,7 @@ import { readSaid } from '../../mcp/modern/questions.ts'
 import { createStates } from '../../mcp/modern/state.ts'
 import { errorText, type Params } from '../../mcp/rpc.ts'
 import { ok, type Result, type Soon } from '../../result.ts'
+import type { Caller } from '../../store/families.ts'
 import type { PoolChild, PoolKey } from '../pool/child.ts'
 import type { Lease } from '../pool/exclusive.ts'
 import type { Pool } from '../pool/pool.ts'
@@ -34,6 +35,8 @@ export interface CallsDeps {
   parking: Parking<Dialogue>
   /** Told what a child of the account says that concerns everybody. */
   changed(accountId: string, method: string, params: Params): void
+  /** Told of a caller that brought a `requestState` which was not made for its request. */
+  stateRefused(caller: Caller): void
 }
 
 /** The calls of stateless clients that a child must answer. */
@@ -53,7 +56,7 @@ type Started =
 
 /** No calls yet. */
 export function createCalls(deps: CallsDeps): Calls {
-  const { changed, clock, lists, parking, pool } = deps
+  const { changed, clock, lists, parking, pool, stateRefused } = deps
   const memo = createMemo(clock)
   const states = createStates(randomKey())
 
@@ -178,13 +181,14 @@ export function createCalls(deps: CallsDeps): Calls {
       const { accountId, clientId, scopes } = caller
       const { idText, params = {} } = call.request
       const digest = digestOf(call.request, scopes)
-      const repetition = repetitionOf(digest, accountId, call.request)
+      const repetition = repetitionOf(digest, caller, call.request)
       if (memo.again(repetition, idText, sink)) return DONE
       const binding = { accountId, clientId, digest }
       const state = states.open(params.requestState, binding, clock.now())
-      const dialogue = state && parking.find(state.callId)
-      const waits = dialogue?.parkedAt !== undefined && dialogue.round === state?.round
-      if (!dialogue || !waits) {
+      if (!state.ok && state.error === 'tampered') stateRefused(caller)
+      const dialogue = state.ok ? parking.find(state.value.callId) : undefined
+      const waits = dialogue?.parkedAt !== undefined
+      if (!state.ok || !dialogue || !waits || dialogue.round !== state.value.round) {
         const text = errorText(idText, RPC.invalidParams, 'Invalid or expired requestState')
         sink.end({ status: 200, text })
         return DONE

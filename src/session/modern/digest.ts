@@ -1,6 +1,7 @@
 import { hashToken } from '../../crypto.ts'
 import { numberOf } from '../../mcp/exact.ts'
 import type { RpcRequest } from '../../mcp/rpc.ts'
+import type { Caller } from '../../store/families.ts'
 
 /** JSON that is the same for values that differ in the order of their keys only. Numbers stand as they were written. */
 function canonical(value: unknown): string {
@@ -17,6 +18,9 @@ export const digestOf = ({ method, params = {} }: RpcRequest, scopes: readonly s
     canonical([method, params.name, params.uri, params.arguments, [...new Set(scopes)].sort()]),
   )
 
-/** What a request brings along: the same once more is a repetition. */
-export const repetitionOf = (digest: string, accountId: string, { params = {} }: RpcRequest) =>
-  hashToken(canonical([digest, accountId, params.requestState, params.inputResponses]))
+/** What a client brings along: the same once more is a repetition, and of nobody else's request. */
+export const repetitionOf = (
+  digest: string,
+  { accountId, clientId }: Pick<Caller, 'accountId' | 'clientId'>,
+  { params = {} }: RpcRequest,
+) => hashToken(canonical([digest, accountId, clientId, params.requestState, params.inputResponses]))

@@ -8,6 +8,7 @@ import { LIST_MEMBERS } from '../../mcp/modern/outcome.ts'
 import { readSaid } from '../../mcp/modern/questions.ts'
 import type { Params } from '../../mcp/rpc.ts'
 import { ok, type Result, type Soon } from '../../result.ts'
+import type { Caller } from '../../store/families.ts'
 import { type About, createPoolKeys, type PoolKey } from '../pool/child.ts'
 import { createPool } from '../pool/pool.ts'
 import type { StarterDeps } from '../pool/starter.ts'
@@ -30,6 +31,8 @@ export interface ModernDeps extends Pick<StarterDeps, 'launcher' | 'clientInfo'>
     'callTimeoutMs' | 'maxSessions' | 'maxSessionsPerUser' | 'sessionIdleTimeoutMs'
   >
   epoch(accountId: string): number
+  /** Told of a caller that brought a `requestState` which was not made for its request. */
+  stateRefused(caller: Caller): void
 }
 
 /** The stateless clients: their requests, and the pool of children that serves them (MCP 2026-07-28). */
@@ -86,7 +89,7 @@ export function createModern(deps: ModernDeps): Modern {
   })
   const listens = createListens(pool)
   const lists = createLists({ clock, shelf })
-  const calls = createCalls({ clock, pool, lists, parking, changed })
+  const calls = createCalls({ ...deps, pool, lists, parking, changed })
 
   const keyFor = createPoolKeys()
   // A stateless child is told with each request what its client can do.
