@@ -32,6 +32,25 @@ export function createMetrics() {
       get: () => total.get(),
     }
   }
+  /** A gauge for what is counted when somebody looks; `source` gives the value of each label. */
+  const census = (name: string, help: string, label: string) => {
+    let source = (): ReadonlyMap<string, number> => new Map()
+    const counted: Gauge<string> = new Gauge({
+      name: `fjmcp_${name}`,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        counted.reset()
+        for (const [value, count] of source()) counted.set({ [label]: value }, count)
+      },
+    })
+    return {
+      from(counter: typeof source): void {
+        source = counter
+      },
+    }
+  }
   return {
     registry,
     requests: tally('mcp_requests_total', 'Requests on /mcp by method and status.', [
@@ -46,6 +65,11 @@ export function createMetrics() {
       'Lines of a child that were not JSON and were dropped.',
     ),
     children: gauge('children', 'Children running now.'),
+    poolChildren: census(
+      'pool_children',
+      'Children that serve stateless clients, by state.',
+      'state',
+    ),
     sessions: gauge('sessions', 'Sessions by state.', ['state']),
     sessionsEnded: counter('sessions_ended_total', 'Sessions ended, by reason.', ['reason']),
     refreshes: counter(

@@ -171,6 +171,7 @@ export async function openBroker({
     vault,
     revocation,
     awake: (accountId) => registry.awake(accountId),
+    stateless: (accountId) => registry.stateless(accountId),
     changed(change) {
       verifier.forget()
       registry.changePermissions(change)

@@ -36,7 +36,9 @@ export interface Connection {
   logins: number
   /** What it may do now, out of all that its logins were given. */
   choice: ScopeChoice
+  /** What works for it now: its sessions that have a child, and the children that serve it without one. */
   awake: number
+  /** Its other sessions. */
   asleep: number
   failure: Failure | undefined
   /** Why its last login ended, where one did not just run out. */
@@ -85,6 +87,8 @@ export interface ConnectionsDeps {
   revocation: Pick<Revocation, 'revokeGrant'>
   /** The account's sessions that have a running child, counted for each client. */
   awake(accountId: string): ReadonlyMap<string, number>
+  /** The account's children that serve clients without sessions, counted for each client. */
+  stateless(accountId: string): ReadonlyMap<string, number>
   /** Told after the fact is stored. */
   changed(change: PermissionsChanged): void
 }
@@ -124,6 +128,7 @@ export function createConnections(deps: ConnectionsDeps): Connections {
         store.connections.sessions(accountId).map((each) => [each.clientId, each]),
       )
       const awakeOf = deps.awake(accountId)
+      const statelessOf = deps.stateless(accountId)
       const connections = grants.slice(0, MAX_CONNECTIONS).map((grant): Connection => {
         const { id, clientId, kind, name } = grant
         const own = logins.get(id) ?? []
@@ -141,7 +146,7 @@ export function createConnections(deps: ConnectionsDeps): Connections {
           lastUsedAt: latest(running?.lastUsedAt, ...own.map(({ lastUsedAt }) => lastUsedAt)),
           logins: own.filter(({ live }) => live).length,
           choice: offerScopes(most, commonScopes(most, grant.scopes)),
-          awake,
+          awake: awake + (statelessOf.get(clientId) ?? 0),
           asleep: (running?.sessions ?? 0) - awake,
           failure: lastFailure(recent),
           ended: lastEnd(story),

@@ -9,6 +9,7 @@ import type { Store } from '../store/open.ts'
 import type { AccessProvider } from './access.ts'
 import { createAlarm } from './alarm.ts'
 import { createBook } from './book.ts'
+import { awakeSessions, pooledChildren, poolStates } from './census.ts'
 import { createDiary } from './diary.ts'
 import { createFaults } from './faults.ts'
 import { createLauncher } from './launch.ts'
@@ -79,6 +80,8 @@ export interface Registry {
   }): void
   /** The account's sessions that have a child, counted for each client. */
   awake(accountId: string): Map<string, number>
+  /** The account's children that serve stateless clients, counted for each client. */
+  stateless(accountId: string): Map<string, number>
   /** The account has a new token: children that hold the old one get successors. In relay mode none holds one. */
   credentialRenewed(accountId: string): void
   /** The account must log in again: its sessions sleep until it has. */
@@ -116,6 +119,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
   const clientInfo = { name: 'fjmcp-broker', version: deps.userAgent.split('/')[1] ?? '' }
   const stateRefused = createAlarm(deps)
   const modern = createModern({ ...deps, launcher, epoch, clientInfo, stateRefused })
+  deps.metrics.poolChildren.from(() => poolStates(modern.children()))
   const session = {
     ...deps,
     usage,
@@ -182,12 +186,8 @@ export function createRegistry(deps: RegistryDeps): Registry {
       changePermissions(own, scopes, config)
     },
 
-    awake(accountId) {
-      const awake = [...book.living(accountId)].filter((session) => session.awake)
-      const clients = Map.groupBy(awake, ({ row }) => row.clientId)
-      return new Map([...clients].map(([clientId, sessions]) => [clientId, sessions.length]))
-    },
-
+    awake: (accountId) => awakeSessions(book, accountId),
+    stateless: (accountId) => pooledChildren(modern.children(), accountId),
     endSession: (hash, reason) => book.end(hash, 'operator', reason),
 
     credentialRenewed(accountId) {

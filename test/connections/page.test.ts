@@ -33,6 +33,17 @@ describe('the page', () => {
     expect(cursor).not.toContain('value="change"')
   })
 
+  test('shows an app without sessions as awake while a child serves it', async () => {
+    const claude = await connectApp(flow, 'Claude')
+    const sessions = async () =>
+      /(?<=Sessions<\/dt><dd>)[^<]*/.exec((await visitAs(flow, 'alice')).html)?.[0]
+    expect(await sessions()).toBe('none')
+    flow.statelessNow.set(claude.clientId, 2)
+    expect(await sessions()).toBe('2 awake')
+    addSession(flow, claude)
+    expect(await sessions()).toBe('2 awake, 1 asleep')
+  })
+
   test('shows nobody else’s, and says how to connect when there are none', async () => {
     await connectApp(flow, 'Claude')
     const page = await visitAs(flow, 'bob')

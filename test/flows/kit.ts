@@ -147,6 +147,8 @@ export async function startFlow(options: FlowOptions = {}) {
   /** What the tests want the sessions to be like: sessions with a child, for each client. */
   const awakeNow = new Map<string, number>()
   const awake = () => awakeNow
+  const statelessNow = new Map<string, number>()
+  const stateless = () => statelessNow
   const stepUps = createStepUps({ store, clock })
   const app = createApp({
     config,
@@ -160,7 +162,7 @@ export async function startFlow(options: FlowOptions = {}) {
     verifier,
     vault,
     pages: createPageSessions({ store, clock, config }),
-    connections: createConnections({ ...shared, revocation, awake, changed }),
+    connections: createConnections({ ...shared, revocation, awake, stateless, changed }),
     permissions: createPermissions({ supported: policy.scopesSupported }),
     stepUps,
     registry: {
@@ -210,6 +212,7 @@ export async function startFlow(options: FlowOptions = {}) {
     ended,
     changes,
     awakeNow,
+    statelessNow,
     lines,
     secrets,
     post,

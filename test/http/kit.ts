@@ -89,6 +89,7 @@ export function createHttpKit(options: HttpKitOptions = {}) {
       vault: { peek: () => flow.forgejo.credential },
       revocation: flow.revocation,
       awake: () => new Map(),
+      stateless: () => new Map(),
       changed() {},
     }),
     permissions: createPermissions({ supported: flow.policy.scopesSupported }),

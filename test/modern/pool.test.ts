@@ -147,6 +147,32 @@ describe('calls of clients that can be asked', () => {
 })
 
 describe('the pool', () => {
+  test('is counted: its children by state for operators, by client for people', async () => {
+    const states = async (): Promise<Record<string, number>> => {
+      const text = await world.metrics.registry.metrics()
+      const lines = text.matchAll(/^fjmcp_pool_children\{state="(\w+)"\} (\d+)$/gm)
+      return Object.fromEntries([...lines].map(([, state = '', count]) => [state, Number(count)]))
+    }
+    expect(await states()).toEqual({ shared: 0, free: 0, leased: 0, parked: 0 })
+    await world.call('echo')
+    await world.interact('echo', { caller: world.phone })
+    await world.interact('hold')
+    await world.asks(world.spawner.last, 'name?')
+    await world.clock.advance(20)
+    await world.interact('hold')
+    expect(await states()).toEqual({ shared: 1, free: 1, leased: 1, parked: 1 })
+    expect(world.registry.stateless(world.alice.accountId)).toEqual(
+      new Map([
+        [world.alice.clientId, 3],
+        [world.phone.clientId, 1],
+      ]),
+    )
+    expect(world.registry.stateless(world.bob.accountId)).toEqual(new Map())
+    world.registry.endAccount(world.alice.accountId, 'revoked')
+    await world.clock.settle()
+    expect(await states()).toEqual({ shared: 0, free: 0, leased: 0, parked: 0 })
+  })
+
   test('lets idle children sleep, and wakes another at the next call', async () => {
     await world.call('echo')
     await world.interact('echo')

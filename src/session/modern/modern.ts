@@ -10,7 +10,7 @@ import type { Params } from '../../mcp/rpc.ts'
 import { ok, type Result, type Soon } from '../../result.ts'
 import type { Caller } from '../../store/families.ts'
 import { type About, createPoolKeys, type PoolKey } from '../pool/child.ts'
-import { createPool } from '../pool/pool.ts'
+import { createPool, type Pool } from '../pool/pool.ts'
 import type { StarterDeps } from '../pool/starter.ts'
 import type { Refusal } from '../refusal.ts'
 import type { Idle } from '../slots.ts'
@@ -39,6 +39,8 @@ export interface ModernDeps extends Pick<StarterDeps, 'launcher' | 'clientInfo'>
 export interface Modern {
   /** Takes a request that passed checkModern and the caller's permissions; the sink gets exactly one outcome. */
   request(turn: Turn): Soon<Result<Taken, Refusal>>
+  /** See Pool.children. */
+  children: Pool['children']
   idle(): Iterable<Idle>
   reap(now: number): void
   /** The logins that something of is under way or waits. */
@@ -206,6 +208,7 @@ export function createModern(deps: ModernDeps): Modern {
       yield* pool.idle()
       yield* parking.idle()
     },
+    children: pool.children,
     reap: pool.reap,
     families() {
       const turns = [...running].map(({ turn }) => turn)

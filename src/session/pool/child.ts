@@ -38,6 +38,13 @@ export interface PoolChild {
   verbose: boolean
 }
 
+/**
+ * What a child is doing: `shared` by many calls, `free` or `leased` to one call alone, or `parked` with a call whose
+ * client is away.
+ */
+export const POOL_STATES = ['shared', 'free', 'leased', 'parked'] as const
+export type PoolState = (typeof POOL_STATES)[number]
+
 /** Makes the keys of callers; those of one caller are made once. */
 export function createPoolKeys(): (caller: Caller, capabilities: Capabilities) => PoolKey {
   const made = new WeakMap<Caller, Map<string, PoolKey>>()

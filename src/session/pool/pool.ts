@@ -6,7 +6,7 @@ import type { Result, Soon } from '../../result.ts'
 import { covers } from '../../scopes.ts'
 import type { Refusal } from '../refusal.ts'
 import type { Idle } from '../slots.ts'
-import { isFit, type PoolChild, type PoolKey } from './child.ts'
+import { isFit, type PoolChild, type PoolKey, type PoolState } from './child.ts'
 import { createExclusiveChildren, FULL_WAIT_MS, type Lease, LOOK_AGAIN_MS } from './exclusive.ts'
 import { createSharedChildren } from './shared.ts'
 import { createStarter, type StarterDeps } from './starter.ts'
@@ -33,6 +33,8 @@ export interface Pool {
   share<T>(key: PoolKey, familyId: string, work: (child: PoolChild) => T): Soon<Result<T, Refusal>>
   /** A child for one call alone. */
   lease(key: PoolKey, familyId: string): Promise<Result<Lease, Refusal>>
+  /** The children that run. */
+  children(): Iterable<{ key: PoolKey; state: PoolState }>
   /** The shared child that runs for a key now. */
   current(key: string): PoolChild | undefined
   /** The children that could be put to sleep now. */
@@ -98,6 +100,11 @@ export function createPool(deps: PoolDeps): Pool {
     },
     lease: exclusive.lease,
     current: shared.current,
+    *children() {
+      for (const { key, seat } of shared.places()) if (seat.current) yield { key, state: 'shared' }
+      for (const { child, lease } of exclusive.held())
+        yield { key: child.key, state: lease ? (lease.parked ? 'parked' : 'leased') : 'free' }
+    },
     *idle() {
       yield* shared.idle()
       yield* exclusive.idle()
