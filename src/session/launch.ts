@@ -8,7 +8,7 @@ import type { AccessProvider, AccessRequest, ChildAccess } from './access.ts'
 import type { Faults } from './faults.ts'
 import { readInitialize } from './handshake.ts'
 import { type Introduction, introduce, START_TIMEOUT_MS } from './introduce.ts'
-import type { ChildOrder, ChildSurroundings, LiveChild } from './live.ts'
+import type { ChildOrder, ChildSurroundings, Listener, LiveChild } from './live.ts'
 import { type Refusal, refuse, stopping } from './refusal.ts'
 import type { Slots } from './slots.ts'
 import { createStandbys, type Standbys } from './standby.ts'
@@ -64,7 +64,7 @@ export interface Launcher {
   readonly closed: boolean
 }
 
-export interface LaunchDeps extends ChildSurroundings {
+export interface LaunchDeps extends ChildSurroundings, Listener {
   access: AccessProvider
   slots: Slots
   faults: Faults

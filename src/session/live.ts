@@ -29,6 +29,12 @@ export interface ChildSurroundings {
   userAgent: string
 }
 
+/** Who wants to know what every child says, whomever it serves. */
+export interface Listener {
+  /** A child of the account says that a list is another one now. */
+  listChanged(accountId: string, method: string): void
+}
+
 export interface ChildOrder {
   accountId: string
   /** Absent for a standby. */

@@ -115,7 +115,14 @@ export function createRegistry(deps: RegistryDeps): Registry {
     yield* book.idle()
     yield* modern.idle()
   })
-  const launcher = createLauncher({ standbyKeepMs: STANDBY_KEEP_MS, ...deps, slots, faults, epoch })
+  const launcher = createLauncher({
+    standbyKeepMs: STANDBY_KEEP_MS,
+    ...deps,
+    slots,
+    faults,
+    epoch,
+    listChanged: (accountId, method) => modern.listChanged(accountId, method),
+  })
   const clientInfo = { name: 'fjmcp-broker', version: deps.userAgent.split('/')[1] ?? '' }
   const stateRefused = createAlarm(deps)
   const modern = createModern({ ...deps, launcher, epoch, clientInfo, stateRefused })

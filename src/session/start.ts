@@ -3,9 +3,10 @@ import { childEnv } from '../child/env.ts'
 import { sleep } from '../clock.ts'
 import { describe, redact } from '../log.ts'
 import { type CallSink, createBridge } from '../mcp/bridge.ts'
+import { readListChanges } from '../mcp/modern/listen.ts'
 import { rpcNotification } from '../mcp/rpc.ts'
 import { createDoubt } from './doubt.ts'
-import type { ChildOrder, ChildSurroundings, LiveChild, StopCause } from './live.ts'
+import type { ChildOrder, ChildSurroundings, Listener, LiveChild, StopCause } from './live.ts'
 
 /** How often a drain looks whether it is done, in ms. */
 const DRAIN_STEP_MS = 50
@@ -28,7 +29,7 @@ const FAILURE: Record<StopCause, string> = {
  * Starts a process and puts a bridge on it. The access and the slot are given back when it is gone.
  * Throws what the spawner throws when there is no such program; then nothing is given back.
  */
-export function startChild(around: ChildSurroundings, order: ChildOrder): LiveChild {
+export function startChild(around: ChildSurroundings & Listener, order: ChildOrder): LiveChild {
   const { clock, config, metrics, store } = around
   const { access, accountId } = order
   const log = around.log.with({ account: accountId })
@@ -67,7 +68,10 @@ export function startChild(around: ChildSurroundings, order: ChildOrder): LiveCh
       secrets: [access.credential, ...access.secrets()],
     },
     {
-      line: (text, value) => bridge.receive(text, value),
+      line(text, value) {
+        for (const method of readListChanges(text)) around.listChanged(accountId, method)
+        bridge.receive(text, value)
+      },
       oversize() {
         log.warn('child said a line over the cap', { pid: running.pid })
         bridge.fail('line-too-long', 'the child answered with a line over the cap')

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { MINUTE_MS } from '../../src/clock.ts'
+import { sink, tool } from '../session/world.ts'
 import { type Came, createModernWorld, type ModernWorld } from './kit.ts'
 
 const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId'
@@ -58,6 +59,24 @@ describe('a stream that listens', () => {
       params: { _meta: { [SUBSCRIPTION]: 'listen:0' } },
     })
     expect(other.messages).toHaveLength(1)
+  })
+
+  test('hears of lists from the children of sessions too, once, and nothing else', async () => {
+    const came = await listen({ toolsListChanged: true, resourceSubscriptions: [URI] })
+    const { session } = await world.open()
+    await say('notifications/tools/list_changed')
+    await say('notifications/resources/updated', { uri: URI })
+    void session.request(world.alice, tool('hold'), sink())
+    await world.clock.settle()
+    await say('notifications/tools/list_changed')
+    expect(heard(came).map(({ method }) => method)).toEqual([
+      'notifications/subscriptions/acknowledged',
+      'notifications/tools/list_changed',
+      'notifications/tools/list_changed',
+    ])
+    await world.open(world.bob)
+    await say('notifications/tools/list_changed')
+    expect(came.messages).toHaveLength(3)
   })
 
   test('hears nothing that it did not ask for', async () => {

@@ -9,6 +9,7 @@ import { readSaid } from '../../mcp/modern/questions.ts'
 import type { Params } from '../../mcp/rpc.ts'
 import { ok, type Result, type Soon } from '../../result.ts'
 import type { Caller } from '../../store/families.ts'
+import type { Listener } from '../live.ts'
 import { type About, createPoolKeys, type PoolKey } from '../pool/child.ts'
 import { createPool, type Pool } from '../pool/pool.ts'
 import type { StarterDeps } from '../pool/starter.ts'
@@ -36,7 +37,7 @@ export interface ModernDeps extends Pick<StarterDeps, 'launcher' | 'clientInfo'>
 }
 
 /** The stateless clients: their requests, and the pool of children that serves them (MCP 2026-07-28). */
-export interface Modern {
+export interface Modern extends Listener {
   /** Takes a request that passed checkModern and the caller's permissions; the sink gets exactly one outcome. */
   request(turn: Turn): Soon<Result<Taken, Refusal>>
   /** See Pool.children. */
@@ -70,9 +71,9 @@ export function createModern(deps: ModernDeps): Modern {
   const shelf = createShelf(clock)
   const running = new Set<Running>()
   const parking = createParking<Dialogue>(deps)
+  /** What a child says that concerns everybody: of lists all children are heard (listChanged). */
   const changed = (accountId: string, method: string, params: Params): void => {
-    if (isListChange(method)) shelf.changed(accountId)
-    listens.changed(accountId, method, params)
+    if (!isListChange(method)) listens.changed(accountId, method, params)
   }
   const pool = createPool({
     ...deps,
@@ -210,6 +211,10 @@ export function createModern(deps: ModernDeps): Modern {
     },
     children: pool.children,
     reap: pool.reap,
+    listChanged(accountId, method) {
+      shelf.changed(accountId)
+      listens.changed(accountId, method, {})
+    },
     families() {
       const turns = [...running].map(({ turn }) => turn)
       const waiting = [...parking.all()].map(({ first }) => first)
