@@ -10,15 +10,47 @@ export interface Input {
   close(): void
 }
 
-/** A child's standard input: never throws, never rejects, never holds more than its cap. Loss shows in the child's exit only. */
+/**
+ * A child's standard input: never throws, never rejects, never holds more than its cap. Loss shows in the child's exit
+ * only. Lines that come in one turn of the event loop are written together: a write costs as much as a line.
+ */
 export function createInput(sink: FileSink): Input {
   let open = true
+  /** Taken in this turn. */
+  let gathered = ''
+  /** Bytes that were taken and are not known to be written. */
   let queued = 0
   let waiting: Promise<unknown> | undefined
 
-  function fail(): false {
-    open = false
-    return false
+  function write(): void {
+    if (gathered === '') return
+    const text = gathered
+    gathered = ''
+    let written: unknown = true
+    try {
+      written = sink.write(text)
+    } catch {
+      // The child is gone; its exit says so.
+    }
+    if (written === true) {
+      open = false
+      return
+    }
+    if (!(written instanceof Promise)) {
+      if (waiting === undefined) queued = 0
+      return
+    }
+    if (waiting === written) return
+    waiting = written
+    written.then(
+      () => {
+        waiting = undefined
+        queued = Buffer.byteLength(gathered)
+      },
+      () => {
+        open = false
+      },
+    )
   }
 
   return {
@@ -27,30 +59,15 @@ export function createInput(sink: FileSink): Input {
       if (!open || line.includes('\n')) return false
       const bytes = Buffer.byteLength(line) + 1
       if (queued > 0 && queued + bytes > MAX_QUEUED_BYTES) return false
-      let written: unknown
-      try {
-        written = sink.write(`${line}\n`)
-      } catch {
-        return fail()
-      }
-      if (written === true) return fail()
-      if (!(written instanceof Promise)) return true
       queued += bytes
-      if (waiting !== written) {
-        waiting = written
-        written.then(
-          () => {
-            queued = 0
-            waiting = undefined
-          },
-          () => fail(),
-        )
-      }
+      if (gathered === '') setImmediate(write)
+      gathered += `${line}\n`
       return true
     },
 
     close() {
       if (!open) return
+      write()
       open = false
       try {
         const ended: unknown = sink.end()

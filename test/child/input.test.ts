@@ -1,0 +1,75 @@
+import { expect, test } from 'bun:test'
+import type { FileSink } from 'bun'
+import { createInput, MAX_QUEUED_BYTES } from '../../src/child/input.ts'
+
+/** A pipe that records what is written; `answer` is what a write comes to. */
+function pipe(answer: (text: string) => unknown = (text) => text.length) {
+  const writes: string[] = []
+  let ended = 0
+  const sink = {
+    write(text: string) {
+      writes.push(text)
+      return answer(text)
+    },
+    end() {
+      ended++
+    },
+  }
+  const input = createInput(sink as unknown as FileSink)
+  return { input, writes, ended: () => ended }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+test('what is sent in one turn of the event loop is written at once, in its order', async () => {
+  const { input, writes } = pipe()
+  for (const line of ['a', 'b', 'ü']) expect(input.send(line)).toBe(true)
+  expect(writes).toEqual([])
+  await turn()
+  expect(writes).toEqual(['a\nb\nü\n'])
+  input.send('c')
+  await turn()
+  expect(writes).toEqual(['a\nb\nü\n', 'c\n'])
+})
+
+test('what was taken goes out before the input is closed', () => {
+  const { input, writes, ended } = pipe()
+  input.send('last')
+  input.close()
+  input.close()
+  expect(writes).toEqual(['last\n'])
+  expect(ended()).toBe(1)
+  expect(input.send('late')).toBe(false)
+})
+
+test('the cap counts what is gathered and what the pipe has not taken', async () => {
+  const written = Promise.withResolvers<number>()
+  const { input } = pipe(() => written.promise)
+  const half = 'x'.repeat(MAX_QUEUED_BYTES / 2)
+  expect(input.send(half)).toBe(true)
+  expect(input.send(half)).toBe(false)
+  await turn()
+  expect(input.send(half)).toBe(false)
+  expect(input.send('small')).toBe(true)
+  written.resolve(1)
+  await turn()
+  await turn()
+  expect(input.send(half)).toBe(true)
+})
+
+test('a pipe that throws, breaks or rejects takes nothing more', async () => {
+  const broken = [
+    () => {
+      throw new Error('EPIPE')
+    },
+    () => true,
+    () => Promise.reject(new Error('EPIPE')),
+  ]
+  for (const answer of broken) {
+    const { input } = pipe(answer)
+    expect(input.send('a')).toBe(true)
+    await turn()
+    await turn()
+    expect(input.send('b')).toBe(false)
+  }
+})
