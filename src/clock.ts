@@ -5,6 +5,8 @@ export type Cancel = () => void
 export interface Clock {
   /** Wall time in epoch milliseconds. */
   now(): number
+  /** Milliseconds since some moment: no correction of the wall time moves this scale. */
+  elapsed(): number
   /** Calls `fn` once, `ms` milliseconds from now. */
   after(ms: number, fn: () => void): Cancel
   /** Calls `fn` every `ms` milliseconds until cancelled. */
@@ -22,6 +24,7 @@ const MAX_TIMER_MS = 2_147_483_647
 /** The machine's clock. A recurring timer never keeps the process alive; a single one does. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   after(ms, fn) {
     const timer = setTimeout(fn, Math.min(Math.max(ms, 0), MAX_TIMER_MS))
     return () => clearTimeout(timer)

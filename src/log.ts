@@ -47,7 +47,8 @@ export const redact = (text: string): string => text.replace(TOKEN_SHAPES, '[red
 /** Replaces every occurrence of the given secrets in a text. */
 export function withoutSecrets(text: string, secrets: Iterable<string>): string {
   let clean = text
-  for (const secret of secrets) if (secret !== '') clean = clean.replaceAll(secret, '[redacted]')
+  for (const secret of secrets)
+    if (secret !== '' && clean.includes(secret)) clean = clean.replaceAll(secret, '[redacted]')
   return clean
 }
 

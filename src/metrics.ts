@@ -11,6 +11,7 @@ export function createMetrics() {
   /** A counter for what happens all the time: prom-client is told only when somebody looks. */
   const tally = <L extends string>(name: string, help: string, labelNames: L[]) => {
     const noted = new Map<string, { labels: Record<L, string>; count: number }>()
+    let last: { labels: Record<L, string>; count: number } | undefined
     const total: Counter<L> = new Counter<L>({
       name: `fjmcp_${name}`,
       help,
@@ -19,15 +20,18 @@ export function createMetrics() {
       collect() {
         for (const each of noted.values()) total.inc(each.labels, each.count)
         noted.clear()
+        last = undefined
       },
     })
     return {
       inc(labels: Record<L, string>): void {
-        let key = ''
-        for (const label of labelNames) key += `${labels[label]} `
-        const known = noted.get(key)
-        if (known) known.count++
-        else noted.set(key, { labels, count: 1 })
+        // Mostly the same as last time.
+        if (!last || labelNames.some((label) => labels[label] !== last?.labels[label])) {
+          const key = labelNames.map((label) => labels[label]).join(' ')
+          last = noted.get(key) ?? { labels, count: 0 }
+          noted.set(key, last)
+        }
+        last.count++
       },
       get: () => total.get(),
     }

@@ -21,14 +21,15 @@ export function plainScopes(scopes: readonly string[]): string[] {
 
 /** Whether every needed scope is among the held ones or implied by them; `all` implies every one. */
 export function covers(held: readonly string[], needed: readonly string[]): boolean {
-  return missingScopes(held, needed).length === 0
+  return needed.every((scope) => isCovered(scope, held)) || held.includes('all')
 }
 
 /** The needed scopes that the held ones neither are nor imply. */
 export function missingScopes(held: readonly string[], needed: readonly string[]): string[] {
   if (held.includes('all')) return []
-  return needed.filter((scope) => !held.includes(scope) && !isImplied(scope, held))
+  return needed.filter((scope) => !isCovered(scope, held))
 }
 
-const isImplied = (scope: string, held: readonly string[]): boolean =>
-  scope.startsWith('read:') && held.includes(scope.replace('read:', 'write:'))
+const isCovered = (scope: string, held: readonly string[]): boolean =>
+  held.includes(scope) ||
+  (scope.startsWith('read:') && held.includes(scope.replace('read:', 'write:')))

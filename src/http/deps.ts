@@ -6,7 +6,7 @@ import type { Metrics } from '../metrics.ts'
 import type { Authorization } from '../oauth/authorization.ts'
 import type { Clients } from '../oauth/clients.ts'
 import type { Connections } from '../oauth/connections.ts'
-import type { Credential } from '../oauth/credential.ts'
+import type { DeadReason } from '../oauth/credential.ts'
 import type { PageSessions } from '../oauth/page-session.ts'
 import type { Policy } from '../oauth/policy.ts'
 import type { StepUps } from '../oauth/step-up.ts'
@@ -44,7 +44,7 @@ export interface HttpDeps {
   tokens: Tokens
   verifier: Verifier
   /** The state of an account's upstream credential, without asking Forgejo. */
-  vault: { peek(accountId: string): Credential }
+  vault: { deadReason(accountId: string): DeadReason | undefined }
   /** What a caller's scopes allow; what they do not never reaches a child. */
   permissions: Permissions
   stepUps: Pick<StepUps, 'refused'>

@@ -5,6 +5,7 @@ import type { Ops } from './ops.ts'
 import { forbidden, notFound, tooMany, wrongMethod } from './problem.ts'
 import { createClientAddress, rateKey } from './proxy.ts'
 import { ALLOWANCES, createRateLimit } from './rate-limit.ts'
+import { responseOf } from './reply.ts'
 import { pathOf } from './request.ts'
 import { ruleFor } from './surface.ts'
 
@@ -41,11 +42,11 @@ export function createGate(
     if (takesMethod && path === '/healthz') return { headers, reply: ops.health() }
     if (takesMethod && path === '/readyz') return { headers, reply: ops.ready() }
     if (!isOurHost(request.headers.get('host'), config))
-      return { headers, reply: forbidden('Host') }
+      return { headers, reply: responseOf(forbidden('Host')) }
     if (!isThere) return { headers, reply: notFound(rule, request) }
     if (rule.cors !== 'none' && isPreflight(request)) {
       if (rule.cors === 'ours' && !isOurOrigin(origin ?? '', config))
-        return { headers, reply: forbidden('Origin') }
+        return { headers, reply: responseOf(forbidden('Origin')) }
       const more = preflightHeaders(rule, request)
       return { headers, reply: new Response(null, { status: 204, headers: more }) }
     }

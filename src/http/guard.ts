@@ -1,10 +1,21 @@
 import { bearer } from '@elysiajs/bearer'
 import { OAuthError } from '../errors.ts'
 import type { Policy } from '../oauth/policy.ts'
+import { err, ok, type Result } from '../result.ts'
 import type { Caller, HttpDeps } from './deps.ts'
 import { isOurHost, isOurOrigin } from './hosts.ts'
-import { forbidden, oauthErrorResponse } from './problem.ts'
+import { rememberLast } from './last.ts'
+import { forbidden, oauthErrorReply } from './problem.ts'
+import type { Reply } from './reply.ts'
 import { queryOf } from './request.ts'
+
+type GuardDeps = Pick<HttpDeps, 'config' | 'policy' | 'verifier' | 'vault' | 'log'>
+
+/** Who sent a request, and with what token. */
+export interface Admitted {
+  caller: Caller
+  token: string
+}
 
 /** The plugin that gives handlers `bearer`; guardMcp looks at that value only after it has judged the header itself. */
 export const bearerPlugin = bearer
@@ -16,11 +27,11 @@ const CREDENTIALS = /^bearer +([a-z0-9._~+/-]+=*)$/i
 type Presented = { kind: 'none' } | { kind: 'malformed' } | { kind: 'token'; token: string }
 
 /** Judges an Authorization header. Other schemes count as no token; a broken Bearer one as a bad token. */
-export function readBearer(header: string | null): Presented {
+export const readBearer = rememberLast((header: string | null): Presented => {
   if (header === null || !/^bearer\b/i.test(header.trim())) return { kind: 'none' }
   const token = CREDENTIALS.exec(header.trim())?.[1]
   return token === undefined ? { kind: 'malformed' } : { kind: 'token', token }
-}
+})
 
 /** The challenge of a 401 (RFC 6750 §3, RFC 9728 §5.1): Bearer first, scope before any free text. */
 export function challenge(policy: Policy, sent: boolean): string {
@@ -29,11 +40,11 @@ export function challenge(policy: Policy, sent: boolean): string {
 }
 
 /** 401 with an empty body. */
-export const unauthorized = (policy: Policy, sent: boolean): Response =>
-  new Response(null, {
-    status: 401,
-    headers: { 'WWW-Authenticate': challenge(policy, sent), 'Cache-Control': 'no-store' },
-  })
+export const unauthorized = (policy: Policy, sent: boolean): Reply => ({
+  status: 401,
+  body: null,
+  headers: { 'WWW-Authenticate': challenge(policy, sent), 'Cache-Control': 'no-store' },
+})
 
 /**
  * Lets a request on /mcp through with its caller, or answers it: Host and Origin (403), a token in the query (400),
@@ -41,29 +52,37 @@ export const unauthorized = (policy: Policy, sent: boolean): Response =>
  */
 export function guardMcp(
   request: Request,
-  deps: Pick<HttpDeps, 'config' | 'policy' | 'verifier' | 'vault' | 'log'>,
+  deps: GuardDeps,
   pluginToken?: string,
-): { caller: Caller } | Response {
-  const { config, policy, verifier, vault, log } = deps
-  if (!isOurHost(request.headers.get('host'), config)) return forbidden('Host')
+): Result<Admitted, Reply> {
+  const { config, policy } = deps
+  if (!isOurHost(request.headers.get('host'), config)) return err(forbidden('Host'))
   const origin = request.headers.get('origin')
-  if (origin !== null && !isOurOrigin(origin, config)) return forbidden('Origin')
+  if (origin !== null && !isOurOrigin(origin, config)) return err(forbidden('Origin'))
   if (request.url.includes('?') && queryOf(request).has('access_token'))
-    return oauthErrorResponse(
-      new OAuthError('invalid_request', 'a token must not be sent in the URL'),
+    return err(
+      oauthErrorReply(new OAuthError('invalid_request', 'a token must not be sent in the URL')),
     )
   const presented = readBearer(request.headers.get('authorization'))
-  if (presented.kind !== 'token') return unauthorized(policy, presented.kind === 'malformed')
-  const verified = verifier.verify(pluginToken?.trim() || presented.token)
+  if (presented.kind !== 'token') return err(unauthorized(policy, presented.kind === 'malformed'))
+  return admit(pluginToken?.trim() || presented.token, deps)
+}
+
+/** Lets a bearer token in, or answers it with 401: it is no good, or its account's upstream credential is dead. */
+export function admit(
+  token: string,
+  { policy, verifier, vault, log }: GuardDeps,
+): Result<Admitted, Reply> {
+  const verified = verifier.verify(token)
   if (!verified.ok) {
     log.debug('bearer token refused', { reason: verified.error })
-    return unauthorized(policy, true)
+    return err(unauthorized(policy, true))
   }
   const caller = verified.value
-  const credential = vault.peek(caller.accountId)
-  if (credential.kind === 'dead') {
-    log.debug('caller must log in again', { account: caller.accountId, reason: credential.reason })
-    return unauthorized(policy, true)
+  const reason = vault.deadReason(caller.accountId)
+  if (reason !== undefined) {
+    log.debug('caller must log in again', { account: caller.accountId, reason })
+    return err(unauthorized(policy, true))
   }
-  return { caller }
+  return ok({ caller, token })
 }

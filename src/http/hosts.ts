@@ -12,11 +12,16 @@ const hostnameOf = (origin: string): string =>
 /** Whether a host name is this machine itself. */
 export const isLoopbackHost = (hostname: string): boolean => LOOPBACK.has(hostname)
 
+/** Whether an origin is a scheme and exactly this host and port, as nearly every client sends them. */
+const isAuthority = (host: string, origin: string): boolean =>
+  origin.endsWith(host) && origin.startsWith('//', origin.length - host.length - 2)
+
 /**
  * Whether a Host header names us: the public URL's host on any port, and every loopback name while the public URL is
  * on loopback. Anything else is a rebound DNS name or a misdirected proxy.
  */
 export function isOurHost(host: string | null, config: Pick<Config, 'publicUrl'>): boolean {
+  if (host !== null && isAuthority(host, config.publicUrl)) return true
   const hostname = HOST_HEADER.exec((host ?? '').toLowerCase())?.[1]
   if (hostname === undefined) return false
   const ours = hostnameOf(config.publicUrl)

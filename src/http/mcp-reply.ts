@@ -5,6 +5,7 @@ import { errorText } from '../mcp/rpc.ts'
 import type { Policy } from '../oauth/policy.ts'
 import type { Refusal } from '../session/refusal.ts'
 import { unauthorized } from './guard.ts'
+import type { Reply } from './reply.ts'
 
 const JSON_HEADERS = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }
 
@@ -27,21 +28,20 @@ export const jsonReply = (
   status: number,
   body: string | ReadableStream<Uint8Array>,
   headers?: Record<string, string>,
-): Response =>
-  new Response(body, { status, headers: headers ? { ...JSON_HEADERS, ...headers } : JSON_HEADERS })
+): Reply => ({ status, body, headers: headers ? { ...JSON_HEADERS, ...headers } : JSON_HEADERS })
 
 /** 202 for notifications and responses that were taken. */
-export const accepted = (): Response => new Response(null, { status: 202 })
+export const accepted = (): Reply => ({ status: 202, body: null })
 
 /** 404 that tells a client to initialize anew. */
-export const sessionNotFound = (): Response => jsonReply(404, SESSION_NOT_FOUND)
+export const sessionNotFound = (): Reply => jsonReply(404, SESSION_NOT_FOUND)
 
 /** 413 for a body over the cap. */
-export const tooLarge = (): Response =>
+export const tooLarge = (): Reply =>
   jsonReply(413, errorText(undefined, RPC.invalidRequest, 'Request body too large'))
 
 /** What a request that goes no further is answered with. */
-export const rejected = (rejection: Rejection): Response =>
+export const rejected = (rejection: Rejection): Reply =>
   jsonReply(
     rejection.status,
     rejectionText(rejection),
@@ -52,16 +52,16 @@ export const rejected = (rejection: Rejection): Response =>
 export const streamReply = (
   body: ReadableStream<Uint8Array>,
   headers: Record<string, string> = {},
-): Response => new Response(body, { headers: { ...STREAM_HEADERS, ...headers } })
+): Reply => ({ status: 200, body, headers: { ...STREAM_HEADERS, ...headers } })
 
 /** 204: there is nothing more to come on the stream that was asked for; SDKs stop asking. */
-export const nothingMore = (): Response => new Response(null, { status: 204 })
+export const nothingMore = (): Reply => ({ status: 204, body: null })
 
 /** For a client that went away before there was anything to tell it. */
-export const noReply = (): Response => new Response(null, { status: CLIENT_GONE })
+export const noReply = (): Reply => ({ status: CLIENT_GONE, body: null })
 
 /** What an exchange came to; `headers` are the session's. */
-export function exchangeReply(reply: ExchangeReply, headers?: Record<string, string>): Response {
+export function exchangeReply(reply: ExchangeReply, headers?: Record<string, string>): Reply {
   switch (reply.kind) {
     case 'json':
       return jsonReply(200, reply.body, headers)
@@ -90,7 +90,7 @@ export const refusalText = (refusal: Refusal, idText: string | undefined): strin
       })
 
 /** Why no child took the request: 404, 401 with the challenge, or 503 with `Retry-After` in whole seconds. */
-export function refused(refusal: Refusal, policy: Policy, idText: string | undefined): Response {
+export function refused(refusal: Refusal, policy: Policy, idText: string | undefined): Reply {
   switch (refusal.kind) {
     case 'not-found':
       return sessionNotFound()

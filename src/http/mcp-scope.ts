@@ -6,6 +6,7 @@ import { plainScopes } from '../scopes.ts'
 import type { Session } from '../session/session.ts'
 import type { Caller, HttpDeps } from './deps.ts'
 import { jsonReply } from './mcp-reply.ts'
+import type { Reply } from './reply.ts'
 
 type ScopeDeps = Pick<HttpDeps, 'permissions' | 'policy' | 'stepUps'>
 
@@ -47,7 +48,7 @@ export function denied(
 }
 
 /** The reply to a request on its own: 403 with the challenge, or the plain error. */
-export function deniedReply(deps: ScopeDeps, { text, scope }: Denied): Response {
+export function deniedReply(deps: ScopeDeps, { text, scope }: Denied): Reply {
   if (scope === undefined) return jsonReply(200, text)
   // Clients search the header without parsing it: what they look for stands before the free text.
   const challenge =

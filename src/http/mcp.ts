@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import { type Exchange, openExchange } from '../mcp/exchange.ts'
+import type { Exchange, ExchangeReply } from '../mcp/exchange.ts'
 import {
   checkBatch,
   checkPostHeaders,
@@ -9,73 +9,115 @@ import {
   routeSession,
 } from '../mcp/inbound.ts'
 import { parseBody } from '../mcp/parse.ts'
-import type { ClientMessage, RpcRequest } from '../mcp/rpc.ts'
-import { ok, type Soon } from '../result.ts'
+import { err, ok, type Result, type Soon } from '../result.ts'
 import type { Session } from '../session/session.ts'
 import type { Caller, HttpDeps } from './deps.ts'
-import { bearerPlugin, guardMcp } from './guard.ts'
+import { admit, bearerPlugin, guardMcp } from './guard.ts'
+import { call, converse, initialize, type Taken } from './hand-over.ts'
 import {
-  accepted,
   exchangeReply,
-  jsonReply,
   nothingMore,
-  refusalText,
   refused,
   rejected,
   sessionNotFound,
   streamReply,
   tooLarge,
 } from './mcp-reply.ts'
-import { denied, deniedReply } from './mcp-scope.ts'
 import { modern } from './modern.ts'
-import { readBody } from './request.ts'
+import { problemResponse } from './problem.ts'
+import { type Reply, responseOf } from './reply.ts'
+import { announcedBytes, bytesOf } from './request.ts'
 
-/** Most that a child may say before it answers `initialize`, in messages; more is dropped. */
-const MAX_EARLY_MESSAGES = 256
+/** A POST that may bring its body: what its headers say, and the token that let it in. */
+interface Posted {
+  headers: InboundHeaders
+  token: string
+  /** The length of the body in bytes, if that is said. */
+  announced: number | undefined
+}
 
-/** POST, GET and DELETE on /mcp (MCP Streamable HTTP), in the order of checks that the status table has. */
+export interface McpOptions {
+  /** Headers of every answer on the path, unless somebody else sets them. */
+  standing?: Readonly<Record<string, string>>
+  /** The bearer plugin's value. */
+  pluginToken?: string | undefined
+}
+
+/**
+ * POST, GET and DELETE on /mcp (MCP Streamable HTTP), in the order of checks that the status table has. Never rejects.
+ * One function waits for all that a call waits for: every one more costs as much as a check.
+ */
 export async function answerMcp(
   request: Request,
   deps: HttpDeps,
-  pluginToken?: string,
+  { standing, pluginToken }: McpOptions = {},
 ): Promise<Response> {
-  const guarded = guardMcp(request, deps, pluginToken)
-  const response =
-    guarded instanceof Response ? guarded : await answer(request, guarded.caller, deps)
-  deps.metrics.requests.inc({ method: request.method, status: String(response.status) })
-  return response
+  try {
+    const posted = begin(request, deps, pluginToken)
+    let reply: Reply
+    if (posted.ok) {
+      const body = await bytesOf(request, posted.value.announced, deps.config.maxBodyBytes)
+      const taken = body ? take(request, posted.value, body, deps) : err(tooLarge())
+      const came = taken instanceof Promise ? await taken : taken
+      reply = came.ok ? replyOf(await came.value.respond(), came.value, request) : came.error
+    } else reply = posted.error
+    deps.metrics.requests.inc({ method: request.method, status: String(reply.status) })
+    return responseOf(reply, standing)
+  } catch (error) {
+    const response = problemResponse(deps, request, 'UNKNOWN', error)
+    for (const name in standing) response.headers.set(name, standing[name] ?? '')
+    return response
+  }
 }
 
 /** The same as a route. */
 export const mcpRoutes = (deps: HttpDeps) =>
   new Elysia({ name: 'mcp' })
     .use(bearerPlugin())
-    .all('/mcp', ({ request, bearer }) => answerMcp(request, deps, bearer), { parse: 'none' })
+    .all('/mcp', ({ request, bearer }) => answerMcp(request, deps, { pluginToken: bearer }), {
+      parse: 'none',
+    })
 
 function headersOf({ headers }: Request): InboundHeaders {
-  const get = (name: string) => headers.get(name) ?? undefined
   return {
-    accept: get('accept'),
-    contentType: get('content-type'),
-    protocolVersion: get('mcp-protocol-version'),
-    sessionId: get('mcp-session-id'),
+    accept: headers.get('accept') ?? undefined,
+    contentType: headers.get('content-type') ?? undefined,
+    protocolVersion: headers.get('mcp-protocol-version') ?? undefined,
+    sessionId: headers.get('mcp-session-id') ?? undefined,
   }
 }
 
-function answer(request: Request, caller: Caller, deps: HttpDeps): Soon<Response> {
+/** What can be done about a request before its body is read: a POST that may bring it, or the reply to any other. */
+function begin(request: Request, deps: HttpDeps, pluginToken?: string): Result<Posted, Reply> {
+  const admitted = guardMcp(request, deps, pluginToken)
+  if (!admitted.ok) return admitted
   const headers = headersOf(request)
-  if (request.method === 'POST') return post(request, headers, deps)
+  if (request.method !== 'POST')
+    return err(withoutBody(request, headers, admitted.value.caller, deps))
+  const announced = announcedBytes(request)
+  if (announced !== undefined && announced > deps.config.maxBodyBytes) return err(tooLarge())
+  const fit = checkPostHeaders(headers)
+  return fit.ok ? ok({ headers, token: admitted.value.token, announced }) : err(rejected(fit.error))
+}
+
+/** GET and DELETE. */
+function withoutBody(
+  request: Request,
+  headers: InboundHeaders,
+  caller: Caller,
+  deps: HttpDeps,
+): Reply {
   const route = routeSession(request.method === 'GET' ? 'GET' : 'DELETE', headers)
   if (!route.ok) return rejected(route.error)
   const session = deps.registry.find(caller, route.value)
   if (!session.ok) return sessionNotFound()
   if (request.method === 'GET') return listen(request, session.value, caller, deps)
   deps.registry.end(session.value, 'by the client')
-  return new Response(null, { status: 204 })
+  return nothingMore()
 }
 
 /** A stream for what belongs to no call, or what a client missed on the one that its `Last-Event-ID` names. */
-function listen(request: Request, session: Session, caller: Caller, deps: HttpDeps): Response {
+function listen(request: Request, session: Session, caller: Caller, deps: HttpDeps): Reply {
   const reader = session.listen(caller, request.headers.get('last-event-id') || undefined)
   if (!reader.ok) return refused(reader.error, deps.policy, undefined)
   if (reader.value === undefined) return nothingMore()
@@ -85,118 +127,42 @@ function listen(request: Request, session: Session, caller: Caller, deps: HttpDe
   return streamReply(body)
 }
 
-async function post(request: Request, headers: InboundHeaders, deps: HttpDeps) {
-  const { maxBodyBytes } = deps.config
-  if (Number(request.headers.get('content-length') ?? 0) > maxBodyBytes) return tooLarge()
-  const fit = checkPostHeaders(headers)
-  if (!fit.ok) return rejected(fit.error)
-  const body = await readBody(request, maxBodyBytes)
-  if (!body.ok) return tooLarge()
+/** Reads the messages of a POST and hands them to where they go. */
+function take(
+  request: Request,
+  { headers, token }: Posted,
+  body: Uint8Array,
+  deps: HttpDeps,
+): Soon<Taken> {
   // A body may come slowly, and the login may have ended meanwhile.
-  const guarded = guardMcp(request, deps)
-  if (guarded instanceof Response) return guarded
-  const { caller } = guarded
-  const parsed = parseBody(body.value)
-  if (!parsed.ok) return rejected(parseRejection(parsed.error))
+  const admitted = admit(token, deps)
+  if (!admitted.ok) return admitted
+  const { caller } = admitted.value
+  const parsed = parseBody(body)
+  if (!parsed.ok) return err(rejected(parseRejection(parsed.error)))
   const route = routePost(headers, parsed.value)
-  if (!route.ok) return rejected(route.error)
-  if (route.value.kind === 'modern') return await modern(request, route.value.message, caller, deps)
-  if (route.value.kind === 'initialize') return await initialize(route.value.request, caller, deps)
+  if (!route.ok) return err(rejected(route.error))
+  if (route.value.kind === 'modern')
+    return modern(request, route.value.message, caller, deps).then(err)
+  if (route.value.kind === 'initialize')
+    return initialize(route.value.request, caller, deps).then(err)
 
   const { sessionId, messages, batch } = route.value
   const session = deps.registry.find(caller, sessionId)
-  if (!session.ok) return sessionNotFound()
+  if (!session.ok) return err(sessionNotFound())
   const allowed = checkBatch(batch, session.value.protocolVersion)
-  if (!allowed.ok) return rejected(allowed.error)
+  if (!allowed.ok) return err(rejected(allowed.error))
   const [message] = messages
-  if (!batch && message?.kind === 'request')
-    return await call(request, session.value, message, caller, deps)
-  return await converse(request, session.value, messages, caller, deps)
+  return !batch && message?.kind === 'request'
+    ? call(request, session.value, message, caller, deps)
+    : converse(request, session.value, messages, caller, deps)
 }
 
-/** The reply waits for the session: its id is a header. What the child says before that is told after. */
-async function initialize(request: RpcRequest, caller: Caller, deps: HttpDeps): Promise<Response> {
-  const early: string[] = []
-  let result = ''
-  const opened = await deps.registry.initialize(caller, request, {
-    message(text) {
-      if (early.length < MAX_EARLY_MESSAGES) early.push(text)
-    },
-    end(text) {
-      result = text
-    },
-  })
-  if (!opened.ok) return refused(opened.error, deps.policy, request.idText)
-  const { sessionId } = opened.value
-  if (sessionId === undefined) return jsonReply(200, result)
-  const session = deps.registry.find(caller, sessionId)
-  if (!session.ok) return sessionNotFound()
-  const exchange = openExchange({
-    clock: deps.clock,
-    streams: session.value.streams,
-    ids: [request.idText],
-    holder: caller,
-  })
-  for (const text of early) exchange.message(text)
-  exchange.end(result)
-  return exchangeReply(await exchange.respond(), { 'Mcp-Session-Id': sessionId })
-}
-
-/** Hands one request to the session's child. */
-async function call(
-  http: Request,
-  session: Session,
-  request: RpcRequest,
-  caller: Caller,
-  deps: HttpDeps,
-): Promise<Response> {
-  const refusal = denied(deps, caller, session, request, false)
-  if (refusal) return deniedReply(deps, refusal)
-  const { clock, permissions, policy } = deps
-  const { streams } = session
-  const exchange = openExchange({ clock, streams, ids: [request.idText], holder: caller })
-  const shown = permissions.shown(request, caller.scopes, exchange)
-  const taken = await session.request(caller, request, shown)
-  return taken.ok ? replyOf(exchange, http) : refused(taken.error, policy, request.idText)
-}
-
-/** Hands notifications, responses or a batch to the session's child: requests open an exchange, the rest is 202. */
-async function converse(
-  http: Request,
-  session: Session,
-  messages: readonly ClientMessage[],
-  caller: Caller,
-  deps: HttpDeps,
-): Promise<Response> {
-  const requests = messages.filter((message) => message.kind === 'request')
-  const exchange = openExchange({
-    clock: deps.clock,
-    streams: session.streams,
-    ids: requests.map(({ idText }) => idText),
-    batch: true,
-    holder: caller,
-  })
-  const handed = messages.map(async (message) => {
-    if (message.kind === 'notification') return await session.notify(caller, message)
-    if (message.kind === 'response') return await session.answer(caller, message)
-    const sink = exchange.sinks[requests.indexOf(message)] ?? exchange
-    const refusal = denied(deps, caller, session, message, true)
-    if (refusal) return ok(sink.end(refusal.text))
-    const shown = deps.permissions.shown(message, caller.scopes, sink)
-    const taken = await session.request(caller, message, shown)
-    if (!taken.ok) sink.end(refusalText(taken.error, message.idText))
-    return taken
-  })
-  const outcomes = await Promise.all(handed)
-  if (requests.length > 0) return replyOf(exchange, http)
-  for (const taken of outcomes) if (!taken.ok) return refused(taken.error, deps.policy, undefined)
-  return accepted()
-}
-
-/** What an exchange comes to; nothing once its client is gone. */
-function replyOf(exchange: Exchange, http: Request): Promise<Response> {
-  const { signal } = http
-  signal.addEventListener('abort', () => exchange.disconnect(), { once: true })
-  if (signal.aborted) exchange.disconnect()
-  return exchange.respond().then(exchangeReply)
+/** What an exchange came to. The connection is watched only once there is a stream on it. */
+function replyOf(reply: ExchangeReply, exchange: Exchange, http: Request): Reply {
+  if (reply.kind === 'stream') {
+    http.signal.addEventListener('abort', () => exchange.disconnect(), { once: true })
+    if (http.signal.aborted) exchange.disconnect()
+  }
+  return exchangeReply(reply)
 }

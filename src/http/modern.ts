@@ -5,6 +5,7 @@ import { errorText, type RpcNotification, type RpcRequest, rpcRequest } from '..
 import type { Caller, HttpDeps } from './deps.ts'
 import { accepted, jsonReply, noReply, refused, retryAfter, streamReply } from './mcp-reply.ts'
 import { denied, deniedReply } from './mcp-scope.ts'
+import type { Reply } from './reply.ts'
 
 const PARAM_PREFIX = 'mcp-param-'
 
@@ -14,7 +15,7 @@ export async function modern(
   message: RpcRequest | RpcNotification,
   caller: Caller,
   deps: HttpDeps,
-): Promise<Response> {
+): Promise<Reply> {
   // A client says that it has cancelled by closing the response; it may say so besides.
   if (message.kind === 'notification') return accepted()
   const call = checkModern(message, headersOf(http))
@@ -98,5 +99,5 @@ function shownTo(
   return shown
 }
 
-const outcomeReply = ({ status, text, retryAfterMs }: Outcome): Response =>
+const outcomeReply = ({ status, text, retryAfterMs }: Outcome): Reply =>
   jsonReply(status, text, retryAfterMs === undefined ? {} : retryAfter(retryAfterMs))

@@ -8,29 +8,33 @@ import {
   slowDownPage,
   wrongMethodPage,
 } from './problem-page.ts'
+import { type Reply, responseOf } from './reply.ts'
 import { pathOf } from './request.ts'
 import { type Rule, ruleFor } from './surface.ts'
 
 const NOT_STORED = { 'Cache-Control': 'no-store', Pragma: 'no-cache' }
+const JSON_TYPE = { 'Content-Type': 'application/json' }
+
+/** An object as JSON that no cache keeps. */
+const plainReply = (status: number, body: object, headers?: Record<string, string>): Reply => ({
+  status,
+  body: JSON.stringify(body),
+  headers: { ...JSON_TYPE, ...NOT_STORED, ...headers },
+})
 
 /** An OAuth error as JSON (RFC 6749 §5.2). */
-export function oauthErrorResponse(
-  error: OAuthError,
-  headers: Record<string, string> = {},
-): Response {
+export function oauthErrorReply(error: OAuthError, headers: Record<string, string> = {}): Reply {
   const { retryAfter } = error.options
-  return Response.json(
-    { error: error.code, error_description: error.description },
-    {
-      status: error.status,
-      headers: {
-        ...NOT_STORED,
-        ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
-        ...headers,
-      },
-    },
-  )
+  const body = { error: error.code, error_description: error.description }
+  return plainReply(error.status, body, {
+    ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
+    ...headers,
+  })
 }
+
+/** The same as a response. */
+export const oauthErrorResponse = (error: OAuthError, headers?: Record<string, string>): Response =>
+  responseOf(oauthErrorReply(error, headers))
 
 /** A JSON-RPC error that answers no particular request. */
 const rpcErrorResponse = (status: number, code: number, message: string, data?: object): Response =>
@@ -72,11 +76,11 @@ export function tooMany(rule: Rule, seconds: number): Response {
 }
 
 /** 403 for a Host or an Origin that is not ours. */
-export const forbidden = (what: 'Host' | 'Origin'): Response =>
-  Response.json(
-    { error: 'forbidden', error_description: `the ${what} header does not name this broker` },
-    { status: 403, headers: NOT_STORED },
-  )
+export const forbidden = (what: 'Host' | 'Origin'): Reply =>
+  plainReply(403, {
+    error: 'forbidden',
+    error_description: `the ${what} header does not name this broker`,
+  })
 
 /** Codes that Elysia gives to requests it cannot make sense of. */
 const BAD_REQUESTS = new Set([

@@ -1,4 +1,4 @@
-import { err, ok, type Result, type Soon } from '../result.ts'
+import { err, ok, type Result } from '../result.ts'
 
 /**
  * The path of a request as it was sent, undecoded. Bun leaves only the path in `request.url` when the Host header is
@@ -23,28 +23,49 @@ export function queryOf(request: Request): URLSearchParams {
 export const mediaTypeOf = (request: Request): string =>
   (request.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
 
-/** Reads a body of at most `maxBytes`; a longer one is not read to its end. */
-export function readBody(
-  request: Request,
-  maxBytes: number,
-): Soon<Result<Uint8Array, 'too-large'>> {
-  const announced = request.headers.get('content-length')
-  if (announced === null) return readChunks(request, maxBytes)
-  // What the header says is all that there is to read; a stream would cost more than the whole request.
-  return Number(announced) > maxBytes ? err('too-large') : request.bytes().then(ok)
+/** Whether a request is for exactly this path, as it was sent, and has no query. */
+export function isFor({ url }: Request, path: string): boolean {
+  if (!url.endsWith(path)) return false
+  if (url.startsWith('/')) return url === path
+  return url.indexOf('/', url.indexOf('://') + 3) === url.length - path.length
 }
 
-async function readChunks(
+/** How long a body says that it is, in bytes; undefined when it does not say. */
+export function announcedBytes({ headers }: Request): number | undefined {
+  const length = headers.get('content-length')
+  return length === null ? undefined : Number(length)
+}
+
+/** Reads a body of at most `maxBytes`; a longer one is not read to its end. */
+export async function readBody(
   request: Request,
   maxBytes: number,
 ): Promise<Result<Uint8Array, 'too-large'>> {
-  if (!request.body) return ok(new Uint8Array())
+  const announced = announcedBytes(request)
+  if (announced !== undefined && announced > maxBytes) return err('too-large')
+  const bytes = await bytesOf(request, announced, maxBytes)
+  return bytes === undefined ? err('too-large') : ok(bytes)
+}
+
+/**
+ * The bytes of a body that does not announce more than `maxBytes`; undefined when there are more.
+ * What is announced is all that there is to read: a stream would cost more than the whole request.
+ */
+export const bytesOf = (
+  request: Request,
+  announced: number | undefined,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> =>
+  announced === undefined ? readChunks(request, maxBytes) : request.bytes()
+
+async function readChunks(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
+  if (!request.body) return new Uint8Array()
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of request.body as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength
-    if (bytes > maxBytes) return err('too-large')
+    if (bytes > maxBytes) return undefined
     chunks.push(chunk)
   }
-  return ok(Buffer.concat(chunks))
+  return Buffer.concat(chunks)
 }

@@ -14,14 +14,13 @@ import { NOTIFICATIONS, REQUESTS, SUBSCRIPTION } from './methods.ts'
 import { rebuildNotification, rebuildRequest, rebuildResponse } from './rebuild.ts'
 import {
   errorText,
+  isObject,
   type RpcNotification,
   type RpcRequest,
   type RpcResponse,
   resultText,
 } from './rpc.ts'
 import { sourceAt, splice, withId } from './splice.ts'
-
-export type { CallSink, OpenCall } from './calls.ts'
 
 /** The way to a child: one line of JSON at a time. */
 export interface Channel {
@@ -75,25 +74,24 @@ export interface BridgeOptions {
   unsolicited(text: string, open: readonly CallSink[]): void
   /** Removes secrets and the relay's addresses from what the child says. */
   clean(text: string): string
+  /** Told of what a caller is about to get, once for each call. */
+  settled?(outcome: 'result' | 'error', text: string): void
   /** Ids for the child's requests to the client: of the session, so that they do not repeat when the child changes. */
-  idsFrom?: () => number
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const countUp = (): (() => number) => {
-  let last = 0
-  return () => ++last
+  idsFrom: () => number
 }
 
 /** A bridge over a channel to one child. */
 export function createBridge(options: BridgeOptions): Bridge {
   const { channel, clock, callTimeoutMs, unsolicited, clean } = options
-  const calls = createCalls(clock, callTimeoutMs, (call) =>
-    abandon(call, 'timeout', timeoutText(callTimeoutMs)),
-  )
-  const asks = createAsks(options.idsFrom ?? countUp())
+  const { settled = () => {} } = options
+  const calls = createCalls({
+    clock,
+    timeoutMs: callTimeoutMs,
+    expired: (call) => abandon(call, 'timeout', timeoutText(callTimeoutMs)),
+    cancelled: (call, reason) => abandon(call, 'cancelled', reason),
+    failed: (text) => settled('error', text),
+  })
+  const asks = createAsks(options.idsFrom)
   let dropped = 0
 
   /** The caller is answered now, and the child told to stop; what it still says about the call is dropped. */
@@ -153,6 +151,7 @@ export function createBridge(options: BridgeOptions): Bridge {
     const { idText } = call
     const text =
       'id' in message ? withId(line, idText, id) : `{"id":${idText},${line.trim().slice(1)}`
+    settled(failed ? 'error' : 'result', text)
     sink.end(text)
   }
 
@@ -189,24 +188,29 @@ export function createBridge(options: BridgeOptions): Bridge {
     else if (!onSubscribed(line, message.params)) tell(line)
   }
 
+  /** What the child is not asked has its answer at once. */
+  function refuse(sink: CallSink, text: string): OpenCall {
+    settled('error', text)
+    sink.end(text)
+    return NEVER_SENT
+  }
+
   return {
     call(request, sink, known = REQUESTS.get(request.method)) {
-      if (known === undefined) {
-        sink.end(errorText(request.idText, RPC.methodNotFound, 'Method not found'))
-        return NEVER_SENT
-      }
+      const { idText } = request
+      if (known === undefined)
+        return refuse(sink, errorText(idText, RPC.methodNotFound, 'Method not found'))
       if (calls.size >= MAX_UNANSWERED) {
         const reason = { reason: 'unavailable' }
-        sink.end(errorText(request.idText, RPC.internalError, 'Too many calls are open', reason))
-        return NEVER_SENT
+        return refuse(sink, errorText(idText, RPC.internalError, 'Too many calls are open', reason))
       }
       const call = calls.open(request, sink)
-      const token = call.progressToken === undefined ? {} : { progressToken: call.childId }
-      if (!channel.send(rebuildRequest(request, call.childId, { ...token, known }))) {
+      const progressToken = call.progressToken === undefined ? undefined : call.childId
+      if (!channel.send(rebuildRequest(request, call.childId, known, progressToken))) {
         calls.refuse(call, 'unavailable', 'The child process takes no more requests')
         calls.close(call)
       }
-      return calls.handle(call, (reason) => abandon(call, 'cancelled', reason))
+      return call
     },
     notify(notification) {
       if (notification.method === 'notifications/cancelled') cancelByClient(notification)

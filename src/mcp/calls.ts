@@ -1,4 +1,5 @@
-import { type Cancel, type Clock, SECOND_MS } from '../clock.ts'
+import { type Clock, SECOND_MS } from '../clock.ts'
+import { Deadlines, type Due } from '../deadlines.ts'
 import { RPC } from '../errors.ts'
 import { idKey } from './exact.ts'
 import { errorText, type RpcRequest } from './rpc.ts'
@@ -27,7 +28,7 @@ export interface OpenCall {
 export const NEVER_SENT: OpenCall = { cancel() {}, forget() {}, pause() {}, resume() {} }
 
 /** A call that the child has not answered. */
-export interface Call {
+export interface Call extends OpenCall {
   readonly childId: number
   readonly method: string
   /** JSON source of the id under which the caller knows it. */
@@ -38,21 +39,12 @@ export interface Call {
   readonly sink: CallSink | undefined
 }
 
-interface Entry extends Call {
-  readonly clientKey: string | undefined
-  sink: CallSink | undefined
-  late: boolean
-  cancelTimer: Cancel
-}
-
 /** The unanswered calls of one child. Child ids are small integers and are never used twice. */
 export interface Calls {
   open(request: RpcRequest, sink: CallSink): Call
   get(childId: unknown): Call | undefined
   /** The child has answered, or will never be asked: returns where that goes, if anyone still waits. */
   close(call: Call): CallSink | undefined
-  /** What can be done about a call; `cancel` does the first of it. */
-  handle(call: Call, cancel: (reason: string) => void): OpenCall
   /** Gives the caller an error with `data.reason`; the child's answer is awaited, and will be dropped. */
   refuse(call: Call, reason: string, text: string): void
   /** Gives every caller that waits an error with `data.reason`, and forgets all calls. */
@@ -69,85 +61,136 @@ export interface Calls {
   readonly late: number
 }
 
-/** @param expired called when the deadline of an unanswered call passes, whether or not its caller still waits */
-export function createCalls(clock: Clock, timeoutMs: number, expired: (call: Call) => void): Calls {
+export interface CallsOptions {
+  clock: Clock
+  timeoutMs: number
+  /** Called when the deadline of an unanswered call passes, whether or not its caller still waits. */
+  expired(call: Call): void
+  /** Called when a caller does not want its answer any more. */
+  cancelled(call: Call, reason: string): void
+  /** Called with every error that a caller gets, before it gets it. */
+  failed(text: string): void
+}
+
+/** What the calls of one child have in common. */
+interface Ledger {
+  readonly options: CallsOptions
+  readonly entries: Map<number, Entry>
+  readonly deadlines: Deadlines
+  late: number
+}
+
+/** All that is known of one call and can be done about it. */
+class Entry implements Call, Due {
+  readonly method: string
+  readonly idText: string
+  readonly progressToken: string | undefined
+  sink: CallSink | undefined
+  private readonly clientId: string | number
+  private readonly ledger: Ledger
+  private late = false
+  due = 0
+  before: Due | undefined = undefined
+  after: Due | undefined = undefined
+
+  constructor(
+    readonly childId: number,
+    request: RpcRequest,
+    sink: CallSink,
+    ledger: Ledger,
+  ) {
+    this.method = request.method
+    this.idText = request.idText
+    this.progressToken = tokenOf(request)
+    this.sink = sink
+    this.clientId = request.id
+    this.ledger = ledger
+    ledger.deadlines.add(this)
+  }
+
+  cancel(reason: string): void {
+    this.ledger.options.cancelled(this, reason)
+  }
+
+  forget(reason: string): void {
+    this.cancel(reason)
+    if (this.ledger.entries.has(this.childId)) this.remove()
+  }
+
+  pause(): void {
+    this.ledger.deadlines.remove(this)
+  }
+
+  resume(): void {
+    if (!this.ledger.entries.has(this.childId)) return
+    this.ledger.deadlines.remove(this)
+    this.ledger.deadlines.add(this)
+  }
+
+  remove(): void {
+    this.ledger.entries.delete(this.childId)
+    this.ledger.deadlines.remove(this)
+    if (this.late) this.ledger.late--
+  }
+
+  fail(reason: string, text: string): void {
+    const { sink } = this
+    if (sink === undefined) return
+    this.sink = undefined
+    const error = errorText(this.idText, RPC.internalError, text, { reason })
+    this.ledger.options.failed(error)
+    sink.end(error)
+  }
+
+  isNamed(key: string | undefined): boolean {
+    return key !== undefined && clientKey(this.clientId, this.idText) === key
+  }
+
+  expire(): void {
+    if (!this.late) this.ledger.late++
+    this.late = true
+    this.ledger.options.expired(this)
+  }
+}
+
+/** No calls yet. */
+export function createCalls(options: CallsOptions): Calls {
   const entries = new Map<number, Entry>()
+  const deadlines = new Deadlines(options.clock, options.timeoutMs)
+  const ledger: Ledger = { options, entries, deadlines, late: 0 }
   let lastId = 0
-  let late = 0
-
-  const expire = (entry: Entry): void => {
-    if (!entry.late) late++
-    entry.late = true
-    expired(entry)
-  }
-
-  const forget = (entry: Entry): void => {
-    entries.delete(entry.childId)
-    entry.cancelTimer()
-    if (entry.late) late--
-  }
-
-  const answerWithError = (entry: Entry, reason: string, text: string): void => {
-    const { sink, idText } = entry
-    entry.sink = undefined
-    sink?.end(errorText(idText, RPC.internalError, text, { reason }))
-  }
 
   const waiting = (): Entry[] => [...entries.values()].filter(({ sink }) => sink !== undefined)
 
   return {
     open(request, sink) {
-      const childId = ++lastId
-      const entry: Entry = {
-        childId,
-        method: request.method,
-        idText: request.idText,
-        clientKey: clientKey(request),
-        progressToken: tokenOf(request),
-        sink,
-        late: false,
-        cancelTimer: clock.after(timeoutMs, () => expire(entry)),
-      }
-      entries.set(childId, entry)
+      const entry = new Entry(++lastId, request, sink, ledger)
+      entries.set(entry.childId, entry)
       return entry
     },
     get: (childId) => (typeof childId === 'number' ? entries.get(childId) : undefined),
     close(call) {
       const entry = entries.get(call.childId)
       if (entry === undefined) return undefined
-      forget(entry)
+      entry.remove()
       const { sink } = entry
       entry.sink = undefined
       return sink
     },
-    handle: (call, cancel) => ({
-      cancel,
-      forget(reason) {
-        cancel(reason)
-        const entry = entries.get(call.childId)
-        if (entry !== undefined) forget(entry)
-      },
-      pause: () => entries.get(call.childId)?.cancelTimer(),
-      resume() {
-        const entry = entries.get(call.childId)
-        if (entry === undefined) return
-        entry.cancelTimer()
-        entry.cancelTimer = clock.after(timeoutMs, () => expire(entry))
-      },
-    }),
     refuse(call, reason, text) {
-      const entry = entries.get(call.childId)
-      if (entry !== undefined) answerWithError(entry, reason, text)
+      entries.get(call.childId)?.fail(reason, text)
     },
     fail(reason, text) {
       const all = [...entries.values()]
-      for (const entry of all) forget(entry)
-      for (const entry of all) answerWithError(entry, reason, text)
+      for (const entry of all) entry.remove()
+      // The child is over, most likely; its timer would keep all that belongs to it.
+      deadlines.rest()
+      for (const entry of all) entry.fail(reason, text)
     },
     waiting,
     named(requestId) {
       const key = idKey(requestId)
-      return waiting().filter(({ clientKey }) => key !== undefined && clientKey === key)
+      return waiting().filter((entry) => entry.isNamed(key))
     },
     get unanswered() {
       return [...entries.values()]
@@ -156,7 +199,7 @@ export function createCalls(clock: Clock, timeoutMs: number, expired: (call: Cal
       return entries.size
     },
     get late() {
-      return late
+      return ledger.late
     },
   }
 }
@@ -168,7 +211,7 @@ function tokenOf({ params }: RpcRequest): string | undefined {
 }
 
 /** The id's key; an unsafe number was rounded, so its source counts. */
-const clientKey = ({ id, idText }: RpcRequest): string | undefined =>
+const clientKey = (id: string | number, idText: string): string | undefined =>
   typeof id === 'number' && !Number.isSafeInteger(id) ? `n${idText}` : idKey(id)
 
 /** What a caller is told whose deadline has passed. */

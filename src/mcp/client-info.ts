@@ -1,5 +1,5 @@
 import { RESERVED } from './methods.ts'
-import type { Params } from './rpc.ts'
+import { isObject, type Params } from './rpc.ts'
 
 /**
  * Clients that a challenge for more scopes (403 `insufficient_scope`) breaks at once, by what they call themselves.
@@ -12,8 +12,6 @@ const BROKEN_BY_CHALLENGES: readonly RegExp[] = [
   // The inspector's command line 2.12.0 refreshes, gets no more scopes, and ends with an error about itself.
   /^inspector-cli$/,
 ]
-
-const isObject = (value: unknown): value is Params => typeof value === 'object' && value !== null
 
 /** What a client calls itself in the params of `initialize`; undefined when it does not say. */
 export function clientName(params: Params | undefined): string | undefined {

@@ -1,4 +1,5 @@
-import { type Cancel, type Clock, SECOND_MS } from '../clock.ts'
+import { type Clock, SECOND_MS } from '../clock.ts'
+import { Deadlines, type Due } from '../deadlines.ts'
 import type { CallSink } from './calls.ts'
 import { createPacedBody } from './outbox.ts'
 import type { Holder } from './reader.ts'
@@ -21,17 +22,14 @@ export type ExchangeReply =
 
 /** One POST on /mcp that carries requests, and everything the child says about them. */
 export interface Exchange extends CallSink {
-  /** One sink for each request; a call's answer goes to the sink of its place. */
+  /** One sink for each request; a call's answer goes to the sink of its place. The exchange itself is the first. */
   readonly sinks: readonly CallSink[]
   /**
    * The reply: JSON when the answers are the first thing said, a stream as soon as anything else comes first or
    * nothing came for 5 s, counted from this call. It may be asked for once.
    */
   respond(): Promise<ExchangeReply>
-  /**
-   * The client went away. What is still said on a stream is kept for its return; a client that has seen no event
-   * yet has nothing to come back with, so its answers go nowhere and its sinks hear nothing.
-   */
+  /** The client went away from a stream: what is still said on it is kept for its return. */
   disconnect(): void
 }
 
@@ -44,82 +42,133 @@ export interface ExchangeOptions {
   batch?: boolean
   /** Whose request it is. */
   holder: Holder
+  /**
+   * Whether the client has gone is asked before the reply becomes a stream: one that has seen no event has nothing to
+   * come back with, so its answers go nowhere and its sinks hear nothing. To be told at once would cost more than most
+   * calls take.
+   */
+  client?: { readonly signal: AbortSignal }
 }
 
-type State =
-  | { kind: 'waiting'; held: { idText: string; text: string }[] }
-  | { kind: 'stream'; stream: CallStream }
-  | { kind: 'done' }
-
 /** Opens the exchange of one POST that carries at least one request. */
-export function openExchange(options: ExchangeOptions): Exchange {
-  const { clock, streams, ids, batch = false, holder } = options
-  const reply = Promise.withResolvers<ExchangeReply>()
-  const open = new Set(ids.keys())
-  let state: State = { kind: 'waiting', held: [] }
-  let asked = false
-  let stopTimer: Cancel = () => {}
+export const openExchange = (options: ExchangeOptions): Exchange => new PostExchange(options)
+
+/** The exchanges that wait, for each clock. */
+const silences = new WeakMap<Clock, Deadlines>()
+
+function silencesOf(clock: Clock): Deadlines {
+  const known = silences.get(clock) ?? new Deadlines(clock, SILENCE_MS)
+  silences.set(clock, known)
+  return known
+}
+
+class PostExchange implements Exchange, Due {
+  private readonly options: ExchangeOptions
+  private readonly reply: Promise<ExchangeReply>
+  private resolve: (reply: ExchangeReply) => void = () => {}
+  /** Answers that wait for the rest of their batch, oldest first. */
+  private held: { place: number; text: string }[] | undefined
+  /** The places of a batch that have their answer. */
+  private answered: Set<number> | undefined
+  private streaming: CallStream | undefined
+  /** Everything was answered, or nobody hears it. */
+  private over = false
+  private replied = false
+  private asked = false
+  due = 0
+  before: Due | undefined = undefined
+  after: Due | undefined = undefined
+
+  constructor(options: ExchangeOptions) {
+    this.options = options
+    this.reply = new Promise((resolve) => {
+      this.resolve = resolve
+    })
+  }
+
+  get sinks(): readonly CallSink[] {
+    return this.options.ids.map((_id, place) => ({
+      message: (text) => this.messageAt(place, text),
+      end: (text) => this.endAt(place, text),
+    }))
+  }
+
+  message(text: string): boolean {
+    return this.messageAt(0, text)
+  }
+
+  end(text: string): void {
+    this.endAt(0, text)
+  }
+
+  respond(): Promise<ExchangeReply> {
+    if (this.asked) throw new Error('an exchange has one reply')
+    this.asked = true
+    if (!this.replied) silencesOf(this.options.clock).add(this)
+    return this.reply
+  }
+
+  expire(): void {
+    this.open()
+  }
+
+  disconnect(): void {
+    this.streaming?.reader.drop()
+  }
+
+  private messageAt(place: number, text: string): boolean {
+    if (this.over || this.answered?.has(place)) return false
+    const stream = this.open()
+    stream?.say(text)
+    return stream !== undefined
+  }
+
+  private endAt(place: number, text: string): void {
+    if (this.over || this.answered?.has(place)) return
+    const { ids } = this.options
+    if (ids.length > 1) {
+      this.answered ??= new Set()
+      this.answered.add(place)
+    }
+    this.over = ids.length === (this.answered?.size ?? 1)
+    if (this.streaming) {
+      this.streaming.answer(ids[place] ?? 'null', text)
+      if (this.over) this.streaming.end()
+    } else if (ids.length > 1) {
+      this.held ??= []
+      this.held.push({ place, text })
+      if (this.over) this.json(`[${this.held.map((each) => each.text).join(',')}]`)
+    } else this.json(this.options.batch ? `[${text}]` : text)
+  }
+
+  private json(body: string): void {
+    const isLarge = body.length >= PACED_LENGTH
+    this.replyWith({
+      kind: 'json',
+      body: isLarge ? createPacedBody(this.options.clock, Buffer.from(body)) : body,
+    })
+  }
 
   /** The stream that the reply is from now on; undefined when there is no reply any more. */
-  const stream = (): CallStream | undefined => {
-    if (state.kind !== 'waiting') return state.kind === 'stream' ? state.stream : undefined
-    stopTimer()
-    const { held } = state
-    const opened = streams.open(ids, holder)
-    state = { kind: 'stream', stream: opened }
-    for (const { idText, text } of held) opened.answer(idText, text)
-    reply.resolve({ kind: 'stream', body: opened.reader.body })
-    return opened
-  }
-
-  const say = (text: string): boolean => {
-    const to = stream()
-    to?.say(text)
-    return to !== undefined
-  }
-
-  const finish = (given: ExchangeReply): void => {
-    stopTimer()
-    state = { kind: 'done' }
-    reply.resolve(given)
-  }
-
-  const answer = (place: number, text: string): void => {
-    if (!open.delete(place)) return
-    const idText = ids[place] ?? 'null'
-    if (state.kind === 'stream') {
-      state.stream.answer(idText, text)
-      if (open.size === 0) state.stream.end()
-    } else if (state.kind === 'waiting') {
-      state.held.push({ idText, text })
-      if (open.size > 0) return
-      const texts = state.held.map((each) => each.text)
-      const body = batch ? `[${texts.join(',')}]` : texts.join('')
-      const large = body.length >= PACED_LENGTH
-      finish({ kind: 'json', body: large ? createPacedBody(clock, Buffer.from(body)) : body })
+  private open(): CallStream | undefined {
+    if (this.replied) return this.streaming
+    const { client, ids, holder, streams } = this.options
+    if (client?.signal.aborted) {
+      this.over = true
+      this.replyWith({ kind: 'gone' })
+      return undefined
     }
+    const stream = streams.open(ids, holder)
+    this.streaming = stream
+    for (const { place, text } of this.held ?? []) stream.answer(ids[place] ?? 'null', text)
+    this.held = undefined
+    this.replyWith({ kind: 'stream', body: stream.reader.body })
+    return stream
   }
 
-  const sinks = ids.map(
-    (_id, place): CallSink => ({
-      message: (text) => open.has(place) && say(text),
-      end: (text) => answer(place, text),
-    }),
-  )
-
-  return {
-    sinks,
-    message: (text) => sinks[0]?.message(text),
-    end: (text) => sinks[0]?.end(text),
-    respond() {
-      if (asked) throw new Error('an exchange has one reply')
-      asked = true
-      if (state.kind === 'waiting') stopTimer = clock.after(SILENCE_MS, stream)
-      return reply.promise
-    },
-    disconnect() {
-      if (state.kind === 'waiting') finish({ kind: 'gone' })
-      else if (state.kind === 'stream') state.stream.reader.drop()
-    },
+  private replyWith(reply: ExchangeReply): void {
+    if (this.asked) silencesOf(this.options.clock).remove(this)
+    this.replied = true
+    this.resolve(reply)
   }
 }

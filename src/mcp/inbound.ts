@@ -28,6 +28,10 @@ export type Route =
 
 const JSON_TYPE = 'application/json'
 const STREAM_TYPE = 'text/event-stream'
+/** As nearly every client writes it. */
+const BOTH_TYPES = `${JSON_TYPE}, ${STREAM_TYPE}`
+
+const FIT = ok(undefined)
 
 const reject = (
   status: Rejection['status'],
@@ -54,10 +58,11 @@ export function checkPostHeaders(headers: InboundHeaders): Result<void, Rejectio
   if (!isJson(headers.contentType)) {
     return reject(415, `Unsupported Media Type: Content-Type must be ${JSON_TYPE}`)
   }
+  if (headers.accept === BOTH_TYPES) return FIT
   if (!accepts(headers.accept, JSON_TYPE) || !accepts(headers.accept, STREAM_TYPE)) {
     return reject(406, `Not Acceptable: the client must accept ${JSON_TYPE} and ${STREAM_TYPE}`)
   }
-  return ok(undefined)
+  return FIT
 }
 
 /**
@@ -73,16 +78,17 @@ export function routePost(
   body: { messages: ClientMessage[]; batch: boolean },
 ): Result<Route, Rejection> {
   const { messages, batch } = body
-  const idText = soleId(messages)
   const { protocolVersion } = headers
-  const modern = messages.find((message) => eraOf(message, protocolVersion) === 'modern')
-  if (modern !== undefined && batch)
-    return reject(400, 'Invalid Request: a modern message in a batch')
-  if (modern?.kind === 'response')
-    return reject(400, 'Invalid Request: a response to a request that was never sent')
-  if (modern !== undefined) return ok({ kind: 'modern', message: modern })
+  for (const message of messages) {
+    if (eraOf(message, protocolVersion) !== 'modern') continue
+    if (batch) return reject(400, 'Invalid Request: a modern message in a batch')
+    if (message.kind === 'response')
+      return reject(400, 'Invalid Request: a response to a request that was never sent')
+    return ok({ kind: 'modern', message })
+  }
+  const idText = soleId(messages)
   const opening = messages.find(isInitialize)
-  const version = checkVersion(headers, { modernToo: opening !== undefined, idText })
+  const version = checkVersion(protocolVersion, opening !== undefined, idText)
   if (!version.ok) return version
   if (opening !== undefined && batch) return reject(400, 'Invalid Request: initialize in a batch')
   if (opening !== undefined) return ok({ kind: 'initialize', request: opening })
@@ -105,7 +111,7 @@ export function routeSession(
   if (method === 'GET' && !accepts(headers.accept, STREAM_TYPE)) {
     return reject(406, `Not Acceptable: the client must accept ${STREAM_TYPE}`)
   }
-  const version = checkVersion(headers, { modernToo: false, idText: undefined })
+  const version = checkVersion(protocolVersion, false)
   return version.ok ? requireSession(headers, undefined) : version
 }
 
@@ -125,14 +131,13 @@ function soleId(messages: readonly ClientMessage[]): string | undefined {
 }
 
 function checkVersion(
-  { protocolVersion }: InboundHeaders,
-  options: { modernToo: boolean; idText: string | undefined },
+  version: string | undefined,
+  modernToo: boolean,
+  idText?: string,
 ): Result<void, Rejection> {
-  if (protocolVersion === undefined || isLegacyVersion(protocolVersion)) return ok(undefined)
-  if (options.modernToo && isModernVersion(protocolVersion)) return ok(undefined)
-  return reject(400, 'Bad Request: MCP-Protocol-Version is not supported', {
-    idText: options.idText,
-  })
+  if (version === undefined || isLegacyVersion(version)) return FIT
+  if (modernToo && isModernVersion(version)) return FIT
+  return reject(400, 'Bad Request: MCP-Protocol-Version is not supported', { idText })
 }
 
 function requireSession(

@@ -19,6 +19,12 @@ export const namesOf = (names: Iterable<string>): Names => {
   return { exact, folded: new Set([...exact].map(foldName)) }
 }
 
+export const MISSPELT = 'a key differs from a known one only in case'
+
+/** Whether another reader takes a key for a known one because it disregards case. */
+export const isMisspelt = (key: string, known: Names): boolean =>
+  !known.exact.has(key) && known.folded.has(foldName(key))
+
 /**
  * What makes the members of an object ambiguous, if anything does: a key given twice, or a key that another reader
  * takes for a known one because it disregards case. Returns a sentence for the error message.
@@ -28,9 +34,7 @@ export function ambiguity(keys: readonly string[], known: Names): string | undef
   for (const key of keys) {
     if (seen.has(key)) return 'a key is given twice'
     seen.add(key)
-    if (!known.exact.has(key) && known.folded.has(foldName(key))) {
-      return 'a key differs from a known one only in case'
-    }
+    if (isMisspelt(key, known)) return MISSPELT
   }
   return undefined
 }

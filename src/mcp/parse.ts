@@ -2,8 +2,8 @@ import { RPC } from '../errors.ts'
 import { err, ok, type Result } from '../result.ts'
 import { isIdLike, numberOf, parseExact } from './exact.ts'
 import { MESSAGE_MEMBERS, META_MEMBERS, PARAM_MEMBERS } from './methods.ts'
-import { ambiguity, type Names } from './names.ts'
-import type { ClientMessage, Params } from './rpc.ts'
+import { ambiguity, isMisspelt, MISSPELT, type Names } from './names.ts'
+import type { ClientMessage, Params, RpcNotification, RpcRequest } from './rpc.ts'
 import { elements, exceeds, isObjectAt, members, skipSpace } from './scan.ts'
 
 /** A body that is refused: a JSON-RPC code, a public sentence, and the request's id where it could be read. */
@@ -29,8 +29,6 @@ const MAX_PLAIN = 64 * 1024
 /** Strict, and without mercy for a byte order mark. It keeps nothing from one text to the next. */
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-type Refusal = (message: string) => { ok: false; error: ParseFailure }
-
 /**
  * Reads the body of a POST: one JSON-RPC message or a batch of them.
  *
@@ -41,9 +39,15 @@ type Refusal = (message: string) => { ok: false; error: ParseFailure }
 export function parseBody(
   body: Uint8Array,
 ): Result<{ messages: ClientMessage[]; batch: boolean }, ParseFailure> {
-  const read = decode(body)
-  if (read === undefined) return err({ code: RPC.parseError, message: 'Parse error' })
-  const { text, value } = read
+  let text: string
+  let value: unknown
+  try {
+    text = UTF8.decode(body)
+    if (exceeds(text, LIMITS)) return UNREADABLE
+    value = parseExact(text)
+  } catch {
+    return UNREADABLE
+  }
   if (!Array.isArray(value)) {
     const message = parseMessage(outlineOf(text, value), value)
     return message.ok ? ok({ messages: [message.value], batch: false }) : message
@@ -59,18 +63,13 @@ export function parseBody(
   return ok({ messages, batch: true })
 }
 
-/** UTF-8 and JSON, strictly: no byte order mark, no malformed sequence, no structure without end. */
-function decode(body: Uint8Array): { text: string; value: unknown } | undefined {
-  try {
-    const text = UTF8.decode(body)
-    return exceeds(text, LIMITS) ? undefined : { text, value: parseExact(text) }
-  } catch {
-    return undefined
-  }
-}
+/** No UTF-8, a byte order mark, no JSON, or a structure without end. */
+const UNREADABLE = err({ code: RPC.parseError, message: 'Parse error' })
 
-const refuse: Refusal = (message) =>
-  err({ code: RPC.invalidRequest, message: `Invalid Request: ${message}` })
+const refuse = (message: string, idText?: string) => {
+  const failure = { code: RPC.invalidRequest, message: `Invalid Request: ${message}` }
+  return err(idText === undefined ? failure : { ...failure, idText })
+}
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !isNumber(value)
@@ -81,36 +80,53 @@ const isNumber = (value: unknown): boolean => numberOf(value) !== undefined
 function parseMessage(outline: Outline, value: unknown): Result<ClientMessage, ParseFailure> {
   if (!isObject(value)) return refuse('a message is an object')
   const idText = requestIdText(outline, value)
-  const no: Refusal = (message) => {
-    const refused = refuse(message)
-    return idText === undefined ? refused : err({ ...refused.error, idText })
-  }
-  if (outline.problem !== undefined) return no(outline.problem)
-  if (value.jsonrpc !== '2.0') return no('"jsonrpc" must be "2.0"')
-  if ('id' in value && !isIdLike(value.id)) return no('"id" must be a string or an integer')
-  if (value.method === undefined) return parseResponse(outline, value, no)
-  if ('result' in value || 'error' in value) return no('"method" beside "result" or "error"')
-  if (typeof value.method !== 'string') return no('"method" must be a string')
-  const params = parseParams(value, no)
-  if (!params.ok) return params
-  const call = { method: value.method.toWellFormed(), ...params.value }
-  if (idText === undefined) return ok({ kind: 'notification', ...call })
-  return ok({ kind: 'request', id: idOf(value), idText, ...call })
+  const problem = outline.problem ?? envelopeProblem(value)
+  if (problem !== undefined) return refuse(problem, idText)
+  if (value.method === undefined) return parseResponse(outline, value)
+  if ('result' in value || 'error' in value)
+    return refuse('"method" beside "result" or "error"', idText)
+  if (typeof value.method !== 'string') return refuse('"method" must be a string', idText)
+  const method = value.method.toWellFormed()
+  const { params } = value
+  if (!('params' in value)) return ok(callOf(value, idText, method))
+  const ill = paramsProblem(params)
+  return ill === undefined
+    ? ok(callOf(value, idText, method, wellFormed(params as Params)))
+    : refuse(ill, idText)
+}
+
+/** A notification, or a request when it has an id. */
+function callOf(
+  value: Record<string, unknown>,
+  idText: string | undefined,
+  method: string,
+  params?: Params,
+): RpcRequest | RpcNotification {
+  if (idText === undefined)
+    return params ? { kind: 'notification', method, params } : { kind: 'notification', method }
+  const id = idOf(value)
+  return params
+    ? { kind: 'request', id, idText, method, params }
+    : { kind: 'request', id, idText, method }
+}
+
+function envelopeProblem(value: Record<string, unknown>): string | undefined {
+  if (value.jsonrpc !== '2.0') return '"jsonrpc" must be "2.0"'
+  return 'id' in value && !isIdLike(value.id) ? '"id" must be a string or an integer' : undefined
 }
 
 const idOf = (value: Record<string, unknown>): string | number =>
   typeof value.id === 'string' ? value.id : (numberOf(value.id) ?? 0)
 
 /** The source of the id that an error must echo: of a message that is a request and has one usable id. */
-function requestIdText({ ids }: Outline, value: Record<string, unknown>): string | undefined {
-  if (ids.length !== 1 || !isIdLike(value.id)) return undefined
-  return typeof value.method === 'string' ? ids[0] : undefined
+function requestIdText({ idText }: Outline, value: Record<string, unknown>): string | undefined {
+  return typeof value.method === 'string' && isIdLike(value.id) ? idText : undefined
 }
 
 /** What JSON.parse hides of a message. */
 interface Outline {
-  /** The sources of its ids: one, or none, or more in a message that is refused. */
-  ids: readonly string[]
+  /** The source of its id; undefined when it has none, or several and is refused. */
+  idText: string | undefined
   /** What is ambiguous about the keys of the message, of its `params` or of its `_meta`. */
   problem: string | undefined
 }
@@ -127,16 +143,20 @@ function plainOutline(value: Record<string, unknown>): Outline {
   let level: unknown = value
   for (const [names, next] of LEVELS) {
     if (!isObject(level) || problem !== undefined) break
-    problem = keyProblem(Object.keys(level), names)
+    problem = plainProblem(level, names)
     level = level[next]
   }
-  return { ids: 'id' in value ? [JSON.stringify(value.id)] : [], problem }
+  return { idText: sourceOf(value.id), problem }
 }
+
+const sourceOf = (id: unknown): string | undefined =>
+  typeof id === 'number' ? String(id) : JSON.stringify(id)
 
 /** Of the text that starts at `at`, by a look at every key in it. */
 function readOutline(text: string, at: number): Outline {
   const top = isObjectAt(text, at) ? members(text, at, MAX_MEMBERS + 1) : []
-  const ids = top.filter(({ key }) => key === 'id').map(({ start, end }) => text.slice(start, end))
+  const [id, another] = top.filter(({ key }) => key === 'id')
+  const idText = id && !another ? text.slice(id.start, id.end) : undefined
   let problem: string | undefined
   let level = top
   for (const [names, next] of LEVELS) {
@@ -148,13 +168,22 @@ function readOutline(text: string, at: number): Outline {
     if (problem !== undefined || !inner || !isObjectAt(text, inner.start)) break
     level = members(text, inner.start, MAX_MEMBERS + 1)
   }
-  return { ids, problem }
+  return { idText, problem }
 }
 
+function plainProblem(level: Record<string, unknown>, names: Names): string | undefined {
+  let count = 0
+  for (const key in level) {
+    if (++count > MAX_MEMBERS) return TOO_MANY
+    if (isMisspelt(key, names)) return MISSPELT
+  }
+  return undefined
+}
+
+const TOO_MANY = `an object may hold ${MAX_MEMBERS} members here`
+
 const keyProblem = (keys: readonly string[], names: Names): string | undefined =>
-  keys.length > MAX_MEMBERS
-    ? `an object may hold ${MAX_MEMBERS} members here`
-    : ambiguity(keys, names)
+  keys.length > MAX_MEMBERS ? TOO_MANY : ambiguity(keys, names)
 
 /** The levels whose keys are read by us or by a child, and the member that leads to the next one. */
 const LEVELS: readonly (readonly [Names, string])[] = [
@@ -163,38 +192,35 @@ const LEVELS: readonly (readonly [Names, string])[] = [
   [META_MEMBERS, ''],
 ]
 
-function parseParams(
-  value: Record<string, unknown>,
-  no: Refusal,
-): Result<{ params?: Params }, ParseFailure> {
-  if (!('params' in value)) return ok({})
-  if (!isObject(value.params)) return no('"params" must be an object')
-  const params = value.params
-  if ('_meta' in params) {
-    if (!isObject(params._meta)) return no('"_meta" must be an object')
-    const token = params._meta.progressToken
-    if (token !== undefined && !isIdLike(token))
-      return no('"progressToken" must be a string or an integer')
-  }
-  for (const [key, member] of Object.entries(params)) {
+function paramsProblem(params: unknown): string | undefined {
+  if (!isObject(params)) return '"params" must be an object'
+  if (!('_meta' in params)) return undefined
+  if (!isObject(params._meta)) return '"_meta" must be an object'
+  const token = params._meta.progressToken
+  return token === undefined || isIdLike(token)
+    ? undefined
+    : '"progressToken" must be a string or an integer'
+}
+
+function wellFormed(params: Params): Params {
+  for (const key in params) {
+    const member = params[key]
     if (typeof member === 'string' && !member.isWellFormed()) params[key] = member.toWellFormed()
   }
-  return ok({ params })
+  return params
 }
 
 function parseResponse(
-  { ids }: Outline,
+  { idText }: Outline,
   value: Record<string, unknown>,
-  no: Refusal,
 ): Result<ClientMessage, ParseFailure> {
-  const [idText] = ids
-  if (idText === undefined) return no('neither "method" nor "id"')
+  if (idText === undefined) return refuse('neither "method" nor "id"')
   const base = { kind: 'response', id: idOf(value), idText } as const
-  if ('result' in value === 'error' in value) return no('either "result" or "error" is needed')
+  if ('result' in value === 'error' in value) return refuse('either "result" or "error" is needed')
   if ('result' in value) return ok({ ...base, result: value.result })
   const error = value.error
   if (!isObject(error) || typeof error.message !== 'string' || numberOf(error.code) === undefined) {
-    return no('"error" must have a "code" and a "message"')
+    return refuse('"error" must have a "code" and a "message"')
   }
   const { message, data } = error
   const code = numberOf(error.code) ?? RPC.internalError

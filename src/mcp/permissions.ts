@@ -69,6 +69,7 @@ export function createPermissions(options: {
         }
         if (withheld.includes(tool.name)) return notOffered(tool.name)
         const needed = callScopes(tool, params.arguments)
+        if (covers(held, needed)) return undefined
         return deny(supported, held, tool.name, needed, otherWay(tool, held))
       }
       case 'resources/read':

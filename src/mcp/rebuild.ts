@@ -6,15 +6,15 @@ import type { Params, RpcNotification, RpcRequest, RpcResponse } from './rpc.ts'
  * members that this method has. What a known member holds is passed by value; it is the tool's own.
  * A method that is not known gets no member but `_meta`.
  * @param childId the id that the child will answer
- * @param options `progressToken` stands in for the caller's own, which is left out otherwise; `known` are the members
- *   of `params` that the child knows, those of the legacy revisions unless said otherwise
+ * @param known the members of `params` that the child knows: those of the legacy revisions unless said otherwise
+ * @param progressToken stands in for the caller's own, which is left out otherwise
  */
 export function rebuildRequest(
   message: RpcRequest,
   childId: number,
-  options: { progressToken?: number; known?: readonly string[] } = {},
+  known: readonly string[] | undefined = REQUESTS.get(message.method),
+  progressToken?: number,
 ): string {
-  const { progressToken, known = REQUESTS.get(message.method) } = options
   const params = knownParams(message.params, known, progressToken)
   return JSON.stringify({ jsonrpc: '2.0', id: childId, method: message.method, params })
 }

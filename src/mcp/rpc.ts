@@ -1,6 +1,10 @@
 /** The parameters of a request or notification: a JSON object. */
 export type Params = Record<string, unknown>
 
+/** Whether a parsed value is a JSON object. */
+export const isObject = (value: unknown): value is Params =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
 /** A request of a client. */
 export interface RpcRequest {
   kind: 'request'

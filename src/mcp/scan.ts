@@ -101,20 +101,67 @@ export const isObjectAt = (text: string, at: number): boolean => text.charCodeAt
  */
 export function members(text: string, at: number, most = Number.POSITIVE_INFINITY): Member[] {
   const found: Member[] = []
-  let i = skipSpace(text, at + 1)
-  while (text.charCodeAt(i) === QUOTE && found.length < most) {
-    const keyAt = i
-    const keyEnd = skipString(text, i)
-    const source = text.slice(i, keyEnd)
+  const cursor = cursorAt(text, at)
+  while (found.length < most && advance(text, cursor)) {
+    const { keyAt, keyEnd, start, end } = cursor
+    const source = text.slice(keyAt, keyEnd)
     const key: string = source.includes('\\') ? JSON.parse(source) : source.slice(1, -1)
-    i = skipSpace(text, keyEnd)
-    if (text.charCodeAt(i) === COLON) i = skipSpace(text, i + 1)
-    const end = skipValue(text, i)
-    found.push({ key, at: keyAt, start: i, end })
-    i = skipSpace(text, end)
-    if (text.charCodeAt(i) === COMMA) i = skipSpace(text, i + 1)
+    found.push({ key, at: keyAt, start, end })
   }
   return found
+}
+
+/** The value of the last member with a key, as `members` would find it. */
+export function lastMember(text: string, at: number, key: string): Span | undefined {
+  let found: Span | undefined
+  const cursor = cursorAt(text, at)
+  while (advance(text, cursor)) {
+    const { keyAt, keyEnd, start, end } = cursor
+    if (isKey(text, keyAt, keyEnd, key)) found = { start, end }
+  }
+  return found
+}
+
+/** A member in a text, and where the next one is looked for. */
+interface Cursor extends Span {
+  keyAt: number
+  keyEnd: number
+  next: number
+}
+
+/** Before the first member of the object that opens at `open`. */
+const cursorAt = (text: string, open: number): Cursor => ({
+  keyAt: 0,
+  keyEnd: 0,
+  start: 0,
+  end: 0,
+  next: skipSpace(text, open + 1),
+})
+
+/** Moves on to the next member; false when there is none. */
+function advance(text: string, cursor: Cursor): boolean {
+  let i = cursor.next
+  if (text.charCodeAt(i) !== QUOTE) return false
+  cursor.keyAt = i
+  i = skipString(text, i)
+  cursor.keyEnd = i
+  i = skipSpace(text, i)
+  if (text.charCodeAt(i) === COLON) i = skipSpace(text, i + 1)
+  cursor.start = i
+  i = skipValue(text, i)
+  cursor.end = i
+  i = skipSpace(text, i)
+  if (text.charCodeAt(i) === COMMA) i = skipSpace(text, i + 1)
+  cursor.next = i
+  return true
+}
+
+/** Whether the string that stands from `at` to `end` is a key, however it is written. */
+function isKey(text: string, at: number, end: number, key: string): boolean {
+  if (end - at - 2 === key.length && text.startsWith(key, at + 1)) return true
+  for (let i = at; i < end; i++)
+    if (text.charCodeAt(i) === BACKSLASH) return JSON.parse(text.slice(at, end)) === key
+  return false
 }
 
 /** The spans of the first `most` elements of the array that opens at `at`. The text must be valid JSON. */

@@ -1,11 +1,11 @@
-import { isObjectAt, members, type Span, skipSpace } from './scan.ts'
+import { isObjectAt, lastMember, type Span, skipSpace } from './scan.ts'
 
 /** Where the value of a member stands, `path` being the keys that lead to it; of two equal keys the last counts. */
 export function spanAt(text: string, path: readonly string[]): Span | undefined {
   let span: Span = { start: skipSpace(text, 0), end: text.length }
   for (const name of path) {
     if (!isObjectAt(text, span.start)) return undefined
-    const member = members(text, span.start).findLast(({ key }) => key === name)
+    const member = lastMember(text, span.start, name)
     if (member === undefined) return undefined
     span = member
   }
@@ -34,5 +34,8 @@ const replaceAt = (text: string, { start, end }: Span, source: string): string =
  * Gives a message of a child the client's id; the rest stays as the child wrote it, digit for digit.
  * @param at where its id stands, if that is known
  */
-export const withId = (line: string, idText: string, at = spanAt(line, ['id'])): string =>
-  at ? replaceAt(line, at, idText) : line
+export function withId(line: string, idText: string, at?: Span): string {
+  const start = skipSpace(line, 0)
+  const id = at ?? (isObjectAt(line, start) ? lastMember(line, start, 'id') : undefined)
+  return id ? replaceAt(line, id, idText) : line
+}

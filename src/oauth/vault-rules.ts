@@ -88,6 +88,12 @@ export function waitLeft(held: Pick<Held, 'retryAt'>, now: number): number {
 /** How a failure that the operator must mend begins in `lastFailure`. */
 export const OPERATOR_MARK = 'operator: '
 
+/** Why the account must log in again; undefined while it need not. */
+export function deadReasonOf(held: Held | undefined): DeadReason | undefined {
+  if (!held) return 'lost'
+  return held.content.kind === 'dead' ? held.content.reason : undefined
+}
+
 /** What a vault gives at `now`. An ended token is `later` with `retryAfterMs` 0 when a renewal may be tried at once. */
 export function credentialOf(held: Held | undefined, now: number): Credential {
   if (!held) return { kind: 'dead', reason: 'lost' }

@@ -6,14 +6,21 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Result } from '../result.ts'
 import type { Store } from '../store/open.ts'
-import type { Credential, LoggedIn, LoginFailure } from './credential.ts'
+import type { Credential, DeadReason, LoggedIn, LoginFailure } from './credential.ts'
 import { eachLimited } from './limited.ts'
 import { createAlarm } from './vault-alarm.ts'
 import { createLane } from './vault-lane.ts'
 import { type LoginInput, logIn } from './vault-login.ts'
 import { createProbe } from './vault-probe.ts'
 import { createRefresher } from './vault-refresh.ts'
-import { credentialOf, isDue, laterOf, OPERATOR_MARK, waitLeft } from './vault-rules.ts'
+import {
+  credentialOf,
+  deadReasonOf,
+  isDue,
+  laterOf,
+  OPERATOR_MARK,
+  waitLeft,
+} from './vault-rules.ts'
 import { createVaultState, type VaultEvents } from './vault-state.ts'
 import { createStranded } from './vault-stranded.ts'
 
@@ -33,6 +40,8 @@ export interface Vault {
    * at once is `later` with `retryAfterMs` 0: then `renew`.
    */
   peek(accountId: string): Credential
+  /** Why the account must log in again; undefined while it need not. From memory, as `peek`. */
+  deadReason(accountId: string): DeadReason | undefined
   /**
    * Renews the account's token; all who ask meanwhile share one refresh. With `stale`, a vault that holds another
    * token by now answers with it at once, and `later` means that `stale` could not be replaced. Without, the token
@@ -102,6 +111,7 @@ export function createVault(deps: VaultDeps): Vault {
 
   return {
     peek: (accountId) => credentialOf(state.get(accountId), clock.now()),
+    deadReason: (accountId) => deadReasonOf(state.get(accountId)),
     renew,
     rejected: (accountId, token) => probe.rejected(accountId, token),
     suspected: (accountId, token) => probe.suspected(accountId, token),

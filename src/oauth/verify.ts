@@ -1,6 +1,6 @@
 import { type Clock, HOUR_MS, MINUTE_MS } from '../clock.ts'
 import type { Config } from '../config.ts'
-import { hashToken, type TokenHash } from '../crypto.ts'
+import { hashToken } from '../crypto.ts'
 import { createOnce } from '../once.ts'
 import { err, ok, type Result } from '../result.ts'
 import type { Caller } from '../store/families.ts'
@@ -35,14 +35,31 @@ export interface VerifierDeps {
   rememberMs?: number
 }
 
+/** A token that was good a moment ago. Both times in epoch ms. */
+interface Remembered {
+  readonly token: string
+  readonly verdict: { ok: true; value: Caller }
+  readonly from: number
+  readonly until: number
+}
+
 /** Judges bearer tokens: one query each, and a write only for a token's first use and a stale last use. */
 export function createVerifier(deps: VerifierDeps): Verifier {
   const { store, clock, config, rememberMs = 0 } = deps
   const once = createOnce(clock, HOUR_MS)
-  const remembered = new Map<TokenHash, { caller: Caller; from: number; until: number }>()
+  /** By the token itself: to hash it would take longer than the rest. */
+  const remembered = new Map<string, Remembered>()
+  /** The one that was asked about last: every request asks twice. */
+  let last: Remembered | undefined
 
-  function judge(tokenHash: TokenHash, now: number): Result<Caller, TokenProblem> {
-    const row = store.tokens.findAccess(tokenHash)
+  const recall = (token: string): Remembered | undefined => {
+    if (last?.token !== token) last = remembered.get(token)
+    return last
+  }
+
+  function judge(token: string, now: number): Result<Caller, TokenProblem> {
+    if (!ACCESS_TOKEN.test(token)) return err('unknown')
+    const row = store.tokens.findAccess(hashToken(token))
     if (!row) return err('unknown')
     // Even an expired token proves that the answer it came in has arrived: the refresh token before it is spent.
     if (row.presentedAt === null) note(() => store.tokens.markAccess(now, row.tokenHash))
@@ -64,25 +81,30 @@ export function createVerifier(deps: VerifierDeps): Verifier {
       login: row.login,
       scopes: effectiveScopes(row),
     }
+    const verdict = ok(caller)
     if (rememberMs > 0) {
-      if (remembered.size >= MAX_REMEMBERED) remembered.clear()
+      if (remembered.size >= MAX_REMEMBERED) forget()
       const until = Math.min(now + rememberMs, row.expiresAt)
-      remembered.set(tokenHash, { caller, from: now, until })
+      last = { token, verdict, from: now, until }
+      remembered.set(token, last)
     }
-    return ok(caller)
+    return verdict
+  }
+
+  function forget(): void {
+    remembered.clear()
+    last = undefined
   }
 
   return {
     verify(token) {
-      if (!ACCESS_TOKEN.test(token)) return err('unknown')
-      const tokenHash = hashToken(token)
       const now = clock.now()
-      const known = remembered.get(tokenHash)
+      const known = recall(token)
       // A clock that was put back would lengthen the time.
       const counts = known !== undefined && now >= known.from && now < known.until
-      return counts ? ok(known.caller) : judge(tokenHash, now)
+      return counts ? known.verdict : judge(token, now)
     },
-    forget: () => remembered.clear(),
+    forget,
   }
 }
 

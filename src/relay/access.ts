@@ -69,7 +69,15 @@ export async function openAccess(
   const { relay } = deps.bases
   const { leased: _, ...lease } = request
   const pass = deps.passes.issue(lease, leased)
-  const secrets = () => [pass, ...deps.vault.secrets(accountId)]
+  // Asked for with each line of the child; the vault's list stays the same while its tokens do.
+  let tokens: readonly string[] | undefined
+  let all: readonly string[] = []
+  const secrets = () => {
+    const now = deps.vault.secrets(accountId)
+    if (now !== tokens) all = [pass, ...now]
+    tokens = now
+    return all
+  }
   return ok({
     url: relay,
     credential: pass,

@@ -46,10 +46,10 @@ export function createBook(deps: BookDeps): Book {
   const sessions = new Map<TokenHash, LiveSession>()
   const unsettled = new Map<TokenHash, { cause: EndCause; reason: string }>()
 
-  const isOver = (row: SessionRow) =>
+  const isOver = (row: SessionRow, now = clock.now()) =>
     row.endedAt !== null ||
     row.closeRequestedAt !== null ||
-    (config.sessionMaxAgeMs > 0 && row.lastUsedAt + config.sessionMaxAgeMs <= clock.now())
+    (config.sessionMaxAgeMs > 0 && row.lastUsedAt + config.sessionMaxAgeMs <= now)
 
   const record = (row: SessionRow, cause: EndCause, reason: string): boolean =>
     store.transaction(() => {
@@ -83,7 +83,7 @@ export function createBook(deps: BookDeps): Book {
     const known = sessions.get(hash)
     if (known) {
       known.foundAt = clock.now()
-      return isOver(known.row) ? undefined : known
+      return isOver(known.row, known.foundAt) ? undefined : known
     }
     if (unsettled.has(hash)) return undefined
     const row = store.sessions.get(hash)

@@ -1,5 +1,5 @@
 import { parseExact } from '../mcp/exact.ts'
-import { type Params, type RpcRequest, rpcRequest } from '../mcp/rpc.ts'
+import { isObject, type Params, type RpcRequest, rpcRequest } from '../mcp/rpc.ts'
 import type { SessionRow } from '../store/sessions.ts'
 
 /** What a child answered to `initialize`. */
@@ -9,9 +9,6 @@ export type InitializeAnswer =
   | { kind: 'declined'; message: string }
   /** Neither a result nor an error that MCP knows. */
   | { kind: 'nonsense' }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Reads a JSON-RPC response to `initialize` (MCP lifecycle, "Initialization"). */
 export function readInitialize(text: string): InitializeAnswer {

@@ -1,7 +1,7 @@
 import { SECOND_MS, TIMED_OUT, within } from '../clock.ts'
 import type { TokenHash } from '../crypto.ts'
 import { describe } from '../log.ts'
-import type { CallSink } from '../mcp/bridge.ts'
+import type { CallSink } from '../mcp/calls.ts'
 import { ok, type Result } from '../result.ts'
 import type { AuditName } from '../store/audit-events.ts'
 import type { AccessProvider, AccessRequest, ChildAccess } from './access.ts'

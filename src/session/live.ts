@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import type { TokenHash } from '../crypto.ts'
 import type { Log } from '../log.ts'
-import type { CallSink, OpenCall } from '../mcp/bridge.ts'
+import type { CallSink, OpenCall } from '../mcp/calls.ts'
 import type { RpcNotification, RpcRequest, RpcResponse } from '../mcp/rpc.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Store } from '../store/open.ts'
@@ -55,7 +55,7 @@ export interface LiveChild {
   readonly accountId: string
   /** How many of the account's credentials had come when it was given its own. */
   readonly epoch: number
-  /** When a call last began or ended, epoch ms. */
+  /** When a call of it last ended, or when it was started; epoch ms. */
   readonly lastUsedAt: number
   /** Calls that have no answer yet. */
   readonly inFlight: number

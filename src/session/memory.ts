@@ -1,4 +1,4 @@
-import type { CallSink } from '../mcp/bridge.ts'
+import type { CallSink } from '../mcp/calls.ts'
 import type { RpcRequest } from '../mcp/rpc.ts'
 import type { SessionRow } from '../store/sessions.ts'
 import { succeeded } from './handshake.ts'

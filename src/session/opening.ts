@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { hashToken, randomSessionId } from '../crypto.ts'
-import type { CallSink } from '../mcp/bridge.ts'
+import type { CallSink } from '../mcp/calls.ts'
 import type { RpcRequest } from '../mcp/rpc.ts'
 import { ok, type Result } from '../result.ts'
 import type { Caller } from '../store/families.ts'

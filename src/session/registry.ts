@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts'
-import { hashToken, type TokenHash } from '../crypto.ts'
-import type { CallSink } from '../mcp/bridge.ts'
+import { createTokenHasher } from '../crypto.ts'
+import type { CallSink } from '../mcp/calls.ts'
 import { createAllowance } from '../mcp/ring.ts'
 import type { RpcRequest } from '../mcp/rpc.ts'
 import { err, ok, type Result } from '../result.ts'
@@ -23,6 +23,9 @@ import type { Session } from './session.ts'
 import { createSlots } from './slots.ts'
 import { STANDBY_KEEP_MS } from './standby.ts'
 import { createUsage } from './usage.ts'
+
+/** Session ids whose hashes are remembered. */
+const MAX_HASHED = 1024
 
 export interface RegistryDeps extends ChildSurroundings {
   store: Store
@@ -68,10 +71,6 @@ export interface Registry {
   end(session: Session, reason: string): void
   /** Ends every session that a family opened, and those it is opening. */
   endFamily(familyId: string, reason: string): void
-  /** Ends every session of an account, and those it is opening. */
-  endAccount(accountId: string, reason: string): void
-  /** Ends one session by its stored hash; false when it was no living one. */
-  endSession(hash: TokenHash, reason: string): boolean
   /** What a client of an account may do is something else now, at most `scopes`; holds for sessions in use at once. */
   changePermissions(change: {
     accountId: string
@@ -137,6 +136,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
     allowance: createAllowance(),
   }
   const book = createBook({ ...deps, session })
+  const hash = createTokenHasher(MAX_HASHED)
   const openings = createOpenings({ ...deps, book, launcher })
   let stopping: Promise<void> | undefined
 
@@ -154,7 +154,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
     initialize: (caller, request, sink) => openings.initialize(caller, request, sink),
 
     find(caller, sessionId) {
-      const found = book.find(hashToken(sessionId))
+      const found = book.find(hash(sessionId))
       if (!found) return err('not-found')
       const { accountId, clientId, idHash } = found.row
       if (accountId === caller.accountId)
@@ -179,13 +179,6 @@ export function createRegistry(deps: RegistryDeps): Registry {
       for (const hash of store.sessions.ofFamily(familyId)) book.end(hash, 'revoked', reason)
     },
 
-    endAccount(accountId, reason) {
-      openings.callOff((caller) => caller.accountId === accountId)
-      launcher.standbys.drop(accountId)
-      modern.endAccount(accountId, reason)
-      for (const hash of store.sessions.ofAccount(accountId)) book.end(hash, 'revoked', reason)
-    },
-
     changePermissions(change) {
       const { accountId, clientId, scopes } = change
       modern.narrow(change)
@@ -195,7 +188,6 @@ export function createRegistry(deps: RegistryDeps): Registry {
 
     awake: (accountId) => awakeSessions(book, accountId),
     stateless: (accountId) => pooledChildren(modern.children(), accountId),
-    endSession: (hash, reason) => book.end(hash, 'operator', reason),
 
     credentialRenewed(accountId) {
       if (config.childCredential === 'relay') return

@@ -2,8 +2,11 @@
 export function createScopeKey(): (scopes: readonly string[]) => string {
   const known = new WeakMap<readonly string[], string>()
   return (scopes) => {
-    const key = known.get(scopes) ?? [...new Set(scopes)].sort().join(' ')
-    known.set(scopes, key)
+    let key = known.get(scopes)
+    if (key === undefined) {
+      key = [...new Set(scopes)].sort().join(' ')
+      known.set(scopes, key)
+    }
     return key
   }
 }

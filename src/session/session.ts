@@ -1,6 +1,6 @@
 import type { TokenHash } from '../crypto.ts'
 import type { Log } from '../log.ts'
-import type { CallSink } from '../mcp/bridge.ts'
+import type { CallSink } from '../mcp/calls.ts'
 import { clientName } from '../mcp/client-info.ts'
 import type { Reader } from '../mcp/reader.ts'
 import type { Allowance } from '../mcp/ring.ts'
@@ -62,6 +62,10 @@ export class LiveSession implements Session {
   readonly #streams: SessionStreams
   readonly #seats = new Map<string, Seat>()
   readonly #key = createScopeKey()
+  readonly #use = (): SessionUse => {
+    const { lastUsedAt, calls, nextStream } = this.row
+    return { lastUsedAt, calls, nextStream }
+  }
   readonly #log: Log
   #ended = false
   #dropped = false
@@ -77,7 +81,7 @@ export class LiveSession implements Session {
       log: this.#log,
       reserved: () => {
         deps.store.sessions.used(this.hash, this.#use())
-        deps.usage.note(this.hash, this.#use())
+        deps.usage.note(this.hash, this.#use)
       },
     })
     this.nextAsk = createAskIds(deps.clock)
@@ -120,7 +124,7 @@ export class LiveSession implements Session {
     if (this.deps.launcher.closed) return stopping()
     this.row.calls++
     this.#touch()
-    const watched = remembering(message, sink, this.row, (told) => this.#remember(told))
+    const watched = remembering(message, sink, this.row, this.#remember)
     return this.#seat(caller.scopes).use((child) => child.call(message, watched))
   }
 
@@ -226,7 +230,7 @@ export class LiveSession implements Session {
   }
 
   /** Keeps what the next child must be told. If the store takes no write now, that is known until a restart only. */
-  #remember(told: Parameters<Store['sessions']['remember']>[1]): void {
+  readonly #remember = (told: Parameters<Store['sessions']['remember']>[1]): void => {
     Object.assign(this.row, told)
     try {
       this.deps.store.sessions.remember(this.hash, told)
@@ -235,16 +239,8 @@ export class LiveSession implements Session {
     }
   }
 
-  #use(): SessionUse {
-    return {
-      lastUsedAt: this.row.lastUsedAt,
-      calls: this.row.calls,
-      nextStream: this.row.nextStream,
-    }
-  }
-
   #touch(): void {
     this.row.lastUsedAt = this.deps.clock.now()
-    this.deps.usage.note(this.hash, this.#use())
+    this.deps.usage.note(this.hash, this.#use)
   }
 }

@@ -1,6 +1,6 @@
 import { type Cancel, type Clock, MINUTE_MS, SECOND_MS } from '../clock.ts'
 import { describe, type Log } from '../log.ts'
-import type { CallSink } from '../mcp/bridge.ts'
+import type { CallSink } from '../mcp/calls.ts'
 import type { Result } from '../result.ts'
 import type { AccessRequest, ChildAccess } from './access.ts'
 import type { Faults } from './faults.ts'

@@ -2,7 +2,7 @@ import type { Child } from '../child/child.ts'
 import { childEnv } from '../child/env.ts'
 import { sleep } from '../clock.ts'
 import { describe, redact } from '../log.ts'
-import { type CallSink, createBridge } from '../mcp/bridge.ts'
+import { createBridge } from '../mcp/bridge.ts'
 import { readListChanges } from '../mcp/modern/listen.ts'
 import { rpcNotification } from '../mcp/rpc.ts'
 import { createDoubt } from './doubt.ts'
@@ -13,9 +13,6 @@ const DRAIN_STEP_MS = 50
 
 /** Most of a dead child's last words that are told, in characters. */
 const MAX_LAST_WORDS = 400
-
-/** Where the outcome of an answer is looked for, in characters: ids are short. */
-const OUTCOME_CHARS = 512
 
 const FAILURE: Record<StopCause, string> = {
   slept: 'the child was stopped',
@@ -49,6 +46,11 @@ export function startChild(around: ChildSurroundings & Listener, order: ChildOrd
     callTimeoutMs: config.callTimeoutMs,
     unsolicited: (text, open) => order.unsolicited(text, open),
     clean: (text) => access.clean(text),
+    settled(outcome, text) {
+      lastUsedAt = clock.now()
+      metrics.calls.inc({ outcome })
+      if (outcome === 'error') doubt.hear(text)
+    },
     idsFrom: order.nextAsk,
   })
 
@@ -103,10 +105,6 @@ export function startChild(around: ChildSurroundings & Listener, order: ChildOrd
   child = running
   metrics.children.inc()
 
-  const touch = () => {
-    lastUsedAt = clock.now()
-  }
-
   return {
     pid: running.pid,
     accountId,
@@ -146,20 +144,7 @@ export function startChild(around: ChildSurroundings & Listener, order: ChildOrd
         running.kill()
       }
     },
-    call(request, sink, known) {
-      touch()
-      const heard: CallSink = {
-        message: (text) => sink.message(text),
-        end(text) {
-          touch()
-          const came = outcome(text)
-          metrics.calls.inc({ outcome: came })
-          if (came === 'error') doubt.hear(text)
-          sink.end(text)
-        },
-      }
-      return bridge.call(request, heard, known)
-    },
+    call: bridge.call,
     named: bridge.named,
     notify: (notification) => bridge.notify(notification),
     answer: (response) => bridge.answer(response),
@@ -186,7 +171,3 @@ export function startChild(around: ChildSurroundings & Listener, order: ChildOrd
     kill: () => running.kill(),
   }
 }
-
-/** Whether an answer is a result, by its first member of either name: a long one is not parsed for the metrics. */
-const outcome = (text: string): string =>
-  /"(result|error)"\s*:/.exec(text.slice(0, OUTCOME_CHARS))?.[1] ?? 'result'

@@ -9,8 +9,8 @@ const WRITE_EVERY_MS = 5 * SECOND_MS
 
 /** Gathers the use of sessions and writes it in one go, because a write for each call would cost more than the call. */
 export interface Usage {
-  /** Notes how a session stands; it is written within some seconds. */
-  note(hash: TokenHash, use: SessionUse): void
+  /** Notes that a session was used; how it stands by then is written within some seconds. */
+  note(hash: TokenHash, use: () => SessionUse): void
   /** Writes what is noted now. */
   flush(): void
   /** Writes what is noted and sets no further timer. */
@@ -20,7 +20,7 @@ export interface Usage {
 /** A Usage over the sessions table. A write that fails (a foreign writer holds the store) is tried again later. */
 export function createUsage(deps: { store: Store; clock: Clock; log: Log }): Usage {
   const { store, clock, log } = deps
-  const noted = new Map<TokenHash, SessionUse>()
+  const noted = new Map<TokenHash, () => SessionUse>()
   let timer: Cancel | undefined
   let closed = false
 
@@ -29,7 +29,7 @@ export function createUsage(deps: { store: Store; clock: Clock; log: Log }): Usa
     timer = undefined
     if (noted.size === 0) return
     store.transaction(() => {
-      for (const [hash, use] of noted) store.sessions.used(hash, use)
+      for (const [hash, use] of noted) store.sessions.used(hash, use())
     })
     noted.clear()
   }
@@ -48,7 +48,7 @@ export function createUsage(deps: { store: Store; clock: Clock; log: Log }): Usa
 
   return {
     note(hash, use) {
-      noted.set(hash, use)
+      if (!noted.has(hash)) noted.set(hash, use)
       schedule()
     },
     flush: write,

@@ -1,6 +1,6 @@
 import { type Clock, within } from '../clock.ts'
 import type { TokenHash } from '../crypto.ts'
-import type { CallSink } from '../mcp/bridge.ts'
+import type { CallSink } from '../mcp/calls.ts'
 import type { RpcRequest } from '../mcp/rpc.ts'
 import { ok, type Result } from '../result.ts'
 import type { Store } from '../store/open.ts'

@@ -153,9 +153,6 @@ export function sessionStore(db: Db) {
     /** The living sessions that a family opened. */
     ofFamily: (familyId: string): TokenHash[] => living(eq(sessions.familyId, familyId)),
 
-    /** The living sessions of an account. */
-    ofAccount: (accountId: string): TokenHash[] => living(eq(sessions.accountId, accountId)),
-
     /** Sessions, the last used first; the ended ones only when asked for. */
     list(filter: { accountId?: string; ended?: boolean; limit: number }): SessionSummary[] {
       const where: SQL[] = []

@@ -69,9 +69,9 @@ describe('with a good token', () => {
       headers: { host: 'broker.example', authorization: `Bearer ${token}` },
     })
     const guarded = guardMcp(request, kit.deps)
-    if (guarded instanceof Response) throw new Error(`refused with ${guarded.status}`)
-    expect(guarded.caller.login).toBe('alice')
-    expect(guarded.caller.accountId).toBe('account_1')
+    if (!guarded.ok) throw new Error(`refused with ${guarded.error.status}`)
+    expect(guarded.value.caller.login).toBe('alice')
+    expect(guarded.value.caller.accountId).toBe('account_1')
   })
 
   test('an account that must log in again at Forgejo gets the 401 that makes clients do so', async () => {

@@ -80,7 +80,12 @@ export function createHttpKit(options: HttpKitOptions = {}) {
     authorization: flow.authorization,
     tokens: flow.tokens,
     verifier: flow.verifier,
-    vault: { peek: () => flow.forgejo.credential },
+    vault: {
+      deadReason() {
+        const { credential } = flow.forgejo
+        return credential.kind === 'dead' ? credential.reason : undefined
+      },
+    },
     pages: createPageSessions(flow),
     connections: createConnections({
       store: flow.store,

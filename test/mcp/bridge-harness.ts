@@ -1,5 +1,6 @@
-import type { Bridge, CallSink } from '../../src/mcp/bridge.ts'
+import type { Bridge } from '../../src/mcp/bridge.ts'
 import { createBridge } from '../../src/mcp/bridge.ts'
+import type { CallSink } from '../../src/mcp/calls.ts'
 import { parseBody } from '../../src/mcp/parse.ts'
 import { type RpcResponse, rpcNotification } from '../../src/mcp/rpc.ts'
 import { type ManualClock, manualClock } from '../fixtures/clock.ts'
@@ -61,7 +62,8 @@ export function createHarness(): Harness {
       const request = parsed.ok ? parsed.value.messages[0] : undefined
       if (request?.kind !== 'request') throw new Error(text)
       const heard = listener()
-      return { ...heard, ...bridge.call(request, heard) }
+      const open = bridge.call(request, heard)
+      return { ...heard, cancel: (reason: string) => open.cancel(reason) }
     },
     tool: (params = '{}', id = '1') => harness.call('tools/call', `,"params":${params}`, id),
     lastSent: () => JSON.parse(sent.at(-1) ?? 'null'),

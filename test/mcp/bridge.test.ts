@@ -17,7 +17,7 @@ beforeEach(() => {
 })
 
 describe('ids', () => {
-  test('callers who all send id 1 each get their own answer, in whatever order it comes', () => {
+  test('callers who all send id 1 each get their own answer, in whatever order it comes', async () => {
     const calls = [tool(), tool(), tool()]
     const ids = sent.map((line) => JSON.parse(line).id)
     expect(new Set(ids).size).toBe(3)
@@ -28,6 +28,7 @@ describe('ids', () => {
       ['{"jsonrpc":"2.0","id":1,"result":{"for":2}}'],
     ])
     expect(bridge.inFlight).toBe(0)
+    await clock.advance(300_000)
     expect(clock.pending).toBe(0)
   })
 
@@ -123,7 +124,7 @@ describe('what reaches the child', () => {
     ])
   })
 
-  test('a child that takes nothing more is an error for the call', () => {
+  test('a child that takes nothing more is an error for the call', async () => {
     harness.room = false
     const one = tool()
     expect(JSON.parse(one.answers[0] ?? '')).toMatchObject({
@@ -131,6 +132,7 @@ describe('what reaches the child', () => {
       error: { code: -32603, data: { reason: 'unavailable' } },
     })
     expect(bridge.inFlight).toBe(0)
+    await clock.advance(300_000)
     expect(clock.pending).toBe(0)
   })
 

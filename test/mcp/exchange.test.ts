@@ -43,6 +43,7 @@ describe('a reply', () => {
     const reply = one.respond()
     one.end('{"id":1}')
     expect(await reply).toEqual({ kind: 'json', body: '{"id":1}' })
+    await clock.advance(5_000)
     expect(clock.pending).toBe(0)
   })
 
@@ -65,6 +66,7 @@ describe('a reply', () => {
         'event: message\nid: 1-2\ndata: {"method":"notifications/message"}\n\n' +
         'event: message\nid: 1-3\ndata: {"id":1}\n\n',
     )
+    await clock.advance(5_000)
     expect(clock.pending).toBe(0)
   })
 
@@ -171,13 +173,13 @@ describe('a stream', () => {
   })
 
   test('is none when the client goes before there is one: nobody hears what is still said', async () => {
-    const one = exchange()
+    const one = exchange({ client: { signal: AbortSignal.abort() } })
     const reply = one.respond()
-    one.disconnect()
-    expect(await reply).toEqual({ kind: 'gone' })
     expect(one.sinks[0]?.message('a')).toBe(false)
+    expect(await reply).toEqual({ kind: 'gone' })
     one.end('{}')
     expect(streams.resume('1-1', HOLDER)).toBeUndefined()
+    await clock.advance(5_000)
     expect(clock.pending).toBe(0)
   })
 })

@@ -142,7 +142,7 @@ const anyNumber = (value: unknown): unknown =>
 const rebuilt = (message: ClientMessage): string => {
   if (message.kind === 'response') return rebuildResponse(message, '"c"')
   if (message.kind === 'notification') return rebuildNotification(message)
-  return rebuildRequest(message, 9, {})
+  return rebuildRequest(message, 9)
 }
 
 const idSeen = (text: string): unknown => {

@@ -111,6 +111,7 @@ describe('a message of the child', () => {
       callTimeoutMs: 1_000,
       unsolicited() {},
       clean: (text) => text,
+      idsFrom: () => 1,
     })
     for (let childId = 1; childId <= 1000; childId++) {
       let answer = ''

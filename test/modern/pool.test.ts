@@ -168,7 +168,8 @@ describe('the pool', () => {
       ]),
     )
     expect(world.registry.stateless(world.bob.accountId)).toEqual(new Map())
-    world.registry.endAccount(world.alice.accountId, 'revoked')
+    for (const { familyId } of [world.alice, world.phone])
+      world.registry.endFamily(familyId, 'revoked')
     await world.clock.settle()
     expect(await states()).toEqual({ shared: 0, free: 0, leased: 0, parked: 0 })
   })

@@ -39,10 +39,9 @@ describe('a session ends', () => {
   })
 
   test('once only', async () => {
-    const { id, session } = await world.open()
+    const { session } = await world.open()
     world.registry.end(session, 'first')
     world.registry.end(session, 'second')
-    expect(world.registry.endSession(hashToken(id), 'third')).toBe(false)
     expect(world.audited('session.ended')).toEqual(['deleted: first'])
   })
 
@@ -54,13 +53,14 @@ describe('a session ends', () => {
     expect(world.registry.find(world.alice, mine.id).ok).toBe(true)
   })
 
-  test('with its account, asleep or awake', async () => {
+  test('with each family of its account, asleep or awake', async () => {
     const asleep = await world.open()
     await world.clock.advance(MINUTE_MS)
     world.registry.reap(world.clock.now())
     const awake = await world.open(world.phone)
     const foreign = await world.open(world.bob)
-    world.registry.endAccount(world.alice.accountId, 'revoked at Forgejo')
+    for (const { familyId } of [world.alice, world.phone])
+      world.registry.endFamily(familyId, 'revoked at Forgejo')
     expect(world.registry.find(world.alice, asleep.id).ok).toBe(false)
     expect(world.registry.find(world.phone, awake.id).ok).toBe(false)
     expect(world.registry.find(world.bob, foreign.id).ok).toBe(true)

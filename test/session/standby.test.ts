@@ -133,7 +133,8 @@ describe('a child that stands by', () => {
   test('goes with its account, and when the broker stops', async () => {
     await openAndWait()
     await openAndWait(world.bob)
-    world.registry.endAccount(world.alice.accountId, 'revoked')
+    world.registry.endFamily(world.alice.familyId, 'revoked')
+    world.registry.credentialDied(world.alice.accountId)
     await world.clock.settle()
     expect(world.spawner.alive).toHaveLength(2)
     const stopped = world.registry.stopAll(0)

@@ -48,7 +48,7 @@ test('streams of a session that ended are forgotten with it, and only those', as
   const other = (await world.open(world.bob)).session.hash
   add(1)
   add(1, null, other)
-  world.registry.endSession(session, 'closed')
+  world.registry.endFamily(world.alice.familyId, 'closed')
   expect(all()).toHaveLength(1)
   expect(store().get(other, 1)).toBeDefined()
 })

@@ -1,4 +1,4 @@
-import type { Params } from '../rpc.ts'
+import { isObject, type Params } from '../rpc.ts'
 
 /**
  * What a client says it can do that a child may ask for: the names are paths into ClientCapabilities, such as
@@ -12,9 +12,6 @@ const PARTS: readonly (readonly [string, readonly string[]])[] = [
   ['roots', []],
   ['sampling', ['context', 'tools']],
 ]
-
-const isObject = (value: unknown): value is Params =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Reads a ClientCapabilities object. */
 export function readCapabilities(declared: Params): Capabilities {

@@ -1,5 +1,5 @@
 import { SUBSCRIPTION } from '../methods.ts'
-import type { Params } from '../rpc.ts'
+import { isObject, type Params } from '../rpc.ts'
 
 /** The lists whose changes can be listened for: the filter's member, the capability, and the notification. */
 const LISTS = [
@@ -27,9 +27,6 @@ export interface Filter {
   methods: ReadonlySet<string>
   uris: readonly string[]
 }
-
-const isObject = (value: unknown): value is Params =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Reads the filter, or says in a sentence what is wrong with it. */
 export function readFilter(params: Params | undefined): Filter | string {

@@ -1,5 +1,5 @@
 import { type Cancel, type Clock, MINUTE_MS, SECOND_MS } from '../../clock.ts'
-import type { OpenCall } from '../../mcp/bridge.ts'
+import type { OpenCall } from '../../mcp/calls.ts'
 import { type Ask, inputRequired, readSaid } from '../../mcp/modern/questions.ts'
 import type { Params } from '../../mcp/rpc.ts'
 import { withId } from '../../mcp/splice.ts'

@@ -1,13 +1,10 @@
 import { MODERN_VERSIONS } from '../../mcp/era.ts'
 import { RESERVED } from '../../mcp/methods.ts'
-import { type Params, resultText } from '../../mcp/rpc.ts'
+import { isObject, type Params, resultText } from '../../mcp/rpc.ts'
 import type { About } from '../pool/child.ts'
 import { CLIENT_TTL_MS } from './lists.ts'
 
 const TASKS = `${RESERVED}tasks`
-
-const isObject = (value: unknown): value is Params =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The answer to `server/discover` of a broker whose child is that one, as one line of JSON. */
 export const discoverText = (

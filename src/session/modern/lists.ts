@@ -2,7 +2,7 @@ import { type Clock, SECOND_MS, TIMED_OUT, within } from '../../clock.ts'
 import type { ModernCall } from '../../mcp/modern/check.ts'
 import { LIST_MEMBERS, type Outcome, readError } from '../../mcp/modern/outcome.ts'
 import { type HeaderParam, readHeaderParams } from '../../mcp/modern/param-headers.ts'
-import type { Params } from '../../mcp/rpc.ts'
+import { isObject, type Params } from '../../mcp/rpc.ts'
 import { withId } from '../../mcp/splice.ts'
 import type { About, PoolChild, PoolKey } from '../pool/child.ts'
 import type { HeaderParams, Page, Shelf } from './shelf.ts'
@@ -14,9 +14,6 @@ export const CLIENT_TTL_MS = 60 * SECOND_MS
 /** Pages of tools that are looked through for parameters in headers, and how long that may take in all, in ms. */
 const MAX_PAGES = 64
 const LOOK_MS = 10 * SECOND_MS
-
-const isObject = (value: unknown): value is Params =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const pageOf = ({ request }: ModernCall): Page => ({
   method: request.method,

@@ -47,7 +47,6 @@ export interface Modern extends Listener {
   /** The logins that something of is under way or waits. */
   families(): string[]
   endFamily(familyId: string, reason: string): void
-  endAccount(accountId: string, reason: string): void
   /** What a client of an account may do is something else now, at most `scopes`. */
   narrow(change: { accountId: string; clientId: string; scopes: readonly string[] }): void
   credentialRenewed(accountId: string): void
@@ -224,10 +223,6 @@ export function createModern(deps: ModernDeps): Modern {
     endFamily(familyId, reason) {
       endAll(({ caller }) => caller.familyId === familyId, reason)
       pool.endFamily(familyId)
-    },
-    endAccount(accountId, reason) {
-      endAll(({ caller }) => caller.accountId === accountId, reason)
-      pool.endAccount(accountId)
     },
     narrow(change) {
       pool.narrow(change)

@@ -10,7 +10,7 @@ import {
   type Question,
   unanswered,
 } from '../../mcp/modern/questions.ts'
-import { type Params, type RpcResponse, rpcNotification } from '../../mcp/rpc.ts'
+import { isObject, type Params, type RpcResponse, rpcNotification } from '../../mcp/rpc.ts'
 import type { LiveChild } from '../live.ts'
 
 /** Questions of one call that may wait at the same time. */
@@ -45,9 +45,6 @@ export interface QuestionnaireOptions {
   /** What the client brought along unasked: good for questions that the child calls by name, and no others. */
   advance?: unknown
 }
-
-const isObject = (value: unknown): value is Params =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** No questions yet. */
 export function createQuestionnaire({

@@ -1,5 +1,5 @@
 import { RPC } from '../../errors.ts'
-import type { CallSink, OpenCall } from '../../mcp/bridge.ts'
+import type { CallSink, OpenCall } from '../../mcp/calls.ts'
 import { MODERN_REQUESTS } from '../../mcp/methods.ts'
 import type { ModernCall } from '../../mcp/modern/check.ts'
 import { OWN_ENVELOPE, withoutEnvelope } from '../../mcp/modern/envelope.ts'
@@ -44,7 +44,12 @@ export function say(child: PoolChild, { request }: ModernCall, sink: CallSink): 
   if (child.about.era === 'modern') {
     const open = child.live.call(request, sink, MODERN_REQUESTS.get(request.method))
     // Nothing may be said any more about what was cancelled (basic/patterns/cancellation).
-    return { ...open, cancel: open.forget }
+    return {
+      cancel: (reason) => open.forget(reason),
+      forget: (reason) => open.forget(reason),
+      pause: () => open.pause(),
+      resume: () => open.resume(),
+    }
   }
   const { id, idText, kind, method } = request
   const params = withoutEnvelope(request.params)

@@ -44,7 +44,6 @@ export interface Pool {
   /** The login is over: children that served nobody else are stopped. */
   endFamily(familyId: string): void
   /** The account is locked out: its children are stopped. */
-  endAccount(accountId: string): void
   /** What a client of an account may do is at most `scopes`: children that may do more finish what they have, and stop. */
   narrow(change: { accountId: string; clientId: string; scopes: readonly string[] }): void
   /** The account has a new token: children that hold the old one get successors. */
@@ -62,12 +61,6 @@ export function createPool(deps: PoolDeps): Pool {
   const mostPerAccount =
     maxSessionsPerUser > 0 ? Math.max(1, maxSessionsPerUser - 1) : Number.POSITIVE_INFINITY
   const exclusive = createExclusiveChildren({ ...deps, starter, mostPerAccount })
-
-  /** Ends every child whose key matches. */
-  const end = (matches: (key: PoolKey) => boolean): void => {
-    for (const place of [...shared.places()]) if (matches(place.key)) shared.close(place)
-    for (const held of [...exclusive.held()]) if (matches(held.child.key)) void exclusive.stop(held)
-  }
 
   /** Stops every child whose key matches, once it has finished what it has. */
   const putToSleep = (matches: (key: PoolKey) => boolean): void => {
@@ -119,7 +112,6 @@ export function createPool(deps: PoolDeps): Pool {
       for (const held of [...exclusive.held()])
         if (held.families.delete(familyId) && held.families.size === 0) void exclusive.stop(held)
     },
-    endAccount: (accountId) => end((key) => key.accountId === accountId),
     narrow: ({ accountId, clientId, scopes }) =>
       putToSleep(
         (key) =>

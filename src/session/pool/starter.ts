@@ -3,7 +3,7 @@ import { parseExact } from '../../mcp/exact.ts'
 import { RESERVED } from '../../mcp/methods.ts'
 import { renderCapabilities } from '../../mcp/modern/capabilities.ts'
 import { OWN_ENVELOPE } from '../../mcp/modern/envelope.ts'
-import { type Params, rpcRequest } from '../../mcp/rpc.ts'
+import { isObject, type Params, rpcRequest } from '../../mcp/rpc.ts'
 import { ok, type Result } from '../../result.ts'
 import type { InitializeAnswer } from '../handshake.ts'
 import type { Launcher, LaunchOrder, StartReason } from '../launch.ts'
@@ -31,9 +31,6 @@ export interface Starter {
     spawned?: (child: LiveChild) => void,
   ): Promise<Result<PoolChild, Refusal>>
 }
-
-const isObject = (value: unknown): value is Params =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Reads a DiscoverResult (2026-07-28 server/discover); undefined for the answer of a child that knows none. */
 export function readDiscover(text: string): InitializeAnswer | undefined {
