@@ -31,14 +31,12 @@ export async function modern(
   const exchange = openModernExchange({
     clock: deps.clock,
     familyId: caller.familyId,
+    client: http,
     gone() {
       gone = true
       taken?.cancel('The client closed the response')
     },
   })
-  const { signal } = http
-  signal.addEventListener('abort', () => exchange.disconnect())
-  if (signal.aborted) exchange.disconnect()
   const coming = deps.registry.modern.request({
     caller,
     call: call.value,
@@ -100,4 +98,4 @@ function shownTo(
 }
 
 const outcomeReply = ({ status, text, retryAfterMs }: Outcome): Reply =>
-  jsonReply(status, text, retryAfterMs === undefined ? {} : retryAfter(retryAfterMs))
+  jsonReply(status, text, retryAfterMs === undefined ? undefined : retryAfter(retryAfterMs))

@@ -1,6 +1,6 @@
 import { MODERN_VERSIONS } from '../era.ts'
 import { RESERVED, VERSION_CLAIM } from '../methods.ts'
-import type { Params } from '../rpc.ts'
+import { isObject, type Params } from '../rpc.ts'
 import { type Capabilities, readCapabilities } from './capabilities.ts'
 
 /** The severities of log messages, the least first (2026-07-28 server/utilities/logging). */
@@ -33,9 +33,6 @@ export const OWN_ENVELOPE: Params = {
   [VERSION_CLAIM]: MODERN_VERSIONS[0],
   [CAPABILITIES]: {},
 }
-
-const isObject = (value: unknown): value is Params =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const metaOf = (params: Params | undefined): Params => (isObject(params?._meta) ? params._meta : {})
 

@@ -1,10 +1,17 @@
 import { type Cancel, type Clock, SECOND_MS } from '../../clock.ts'
+import { Deadlines, type Due } from '../../deadlines.ts'
 import { createReader, type Holder, type Reader } from '../reader.ts'
 import { renderEvent } from '../sse.ts'
 import type { Outcome } from './outcome.ts'
 
 /** Silence after which the reply becomes a stream, so that proxies see life. */
 const SILENCE_MS = 5 * SECOND_MS
+
+/**
+ * A client is watched once its request has taken so long, in ms, or its reply has become a stream: to watch it from the
+ * first would cost more than most requests take.
+ */
+const UNWATCHED_MS = 100
 
 /** Where what is said about one request of a stateless client goes. */
 export interface ModernSink {
@@ -24,66 +31,110 @@ export type ModernReply =
 export interface ModernExchange extends ModernSink {
   /**
    * The reply: JSON when the outcome is the first thing said, a stream without event ids as soon as anything else comes
-   * first or nothing came for 5 s, counted from this call. It may be asked for once.
+   * first or nothing came for 5 s, counted from the opening. It may be asked for once.
    */
   respond(): Promise<ModernReply>
-  /** The client went away. */
-  disconnect(): void
 }
 
-type State = { kind: 'waiting' } | { kind: 'stream'; reader: Reader } | { kind: 'done' }
+export interface ModernExchangeOptions extends Holder {
+  clock: Clock
+  /** Its signal aborts when the client goes away. */
+  client: { readonly signal: AbortSignal }
+  /** Called once when the client goes before it had the outcome: that cancels the request. */
+  gone(): void
+}
 
-/** @param options.gone called once when the client goes before it had the outcome: that cancels the request */
-export function openModernExchange(
-  options: Holder & { clock: Clock; gone(): void },
-): ModernExchange {
-  const { clock, familyId, gone } = options
-  const reply = Promise.withResolvers<ModernReply>()
-  let state: State = { kind: 'waiting' }
-  let stopTimer: Cancel = () => {}
+/** Opens the exchange of one request. */
+export const openModernExchange = (options: ModernExchangeOptions): ModernExchange =>
+  new RequestExchange(options)
 
-  const leave = (): void => {
-    if (state.kind === 'done') return
-    stopTimer()
-    state = { kind: 'done' }
-    reply.resolve({ kind: 'gone' })
-    gone()
+/** The exchanges whose clients are not watched yet, for each clock. */
+const unwatched = new WeakMap<Clock, Deadlines>()
+
+function unwatchedOf(clock: Clock): Deadlines {
+  const known = unwatched.get(clock) ?? new Deadlines(clock, UNWATCHED_MS)
+  unwatched.set(clock, known)
+  return known
+}
+
+class RequestExchange implements ModernExchange, Due {
+  private readonly reply: Promise<ModernReply>
+  private resolve: (reply: ModernReply) => void = () => {}
+  private reader: Reader | undefined
+  /** The outcome was said, or nobody hears it. */
+  private over = false
+  private watched = false
+  private stopTimer: Cancel | undefined
+  due = 0
+  before: Due | undefined = undefined
+  after: Due | undefined = undefined
+
+  constructor(private readonly options: ModernExchangeOptions) {
+    this.reply = new Promise((resolve) => {
+      this.resolve = resolve
+    })
+    unwatchedOf(options.clock).add(this)
   }
 
-  const stream = (): Reader | undefined => {
-    if (state.kind !== 'waiting') return state.kind === 'stream' ? state.reader : undefined
-    stopTimer()
-    const reader = createReader({ clock, familyId, listens: false, left: leave })
-    state = { kind: 'stream', reader }
-    reply.resolve({ kind: 'stream', body: reader.body })
-    return reader
+  message(text: string): void {
+    const reader = this.stream()
+    if (reader) write(reader, text)
   }
 
-  const write = (reader: Reader, data: string): void =>
-    reader.push(renderEvent({ event: 'message', data }))
+  end(outcome: Outcome): void {
+    if (this.over) return
+    this.settle()
+    if (this.reader) {
+      write(this.reader, outcome.text)
+      this.reader.end()
+    } else this.resolve({ kind: 'json', outcome })
+  }
 
-  return {
-    message(text) {
-      const reader = stream()
-      if (reader) write(reader, text)
-    },
-    end(outcome) {
-      const { kind } = state
-      stopTimer()
-      if (state.kind === 'stream') {
-        write(state.reader, outcome.text)
-        state.reader.end()
-      }
-      if (kind === 'waiting') reply.resolve({ kind: 'json', outcome })
-      state = { kind: 'done' }
-    },
-    respond() {
-      if (state.kind === 'waiting') stopTimer = clock.after(SILENCE_MS, stream)
-      return reply.promise
-    },
-    disconnect() {
-      if (state.kind === 'stream') state.reader.drop()
-      leave()
-    },
+  respond(): Promise<ModernReply> {
+    return this.reply
+  }
+
+  /** It takes long. */
+  expire(): void {
+    this.watch()
+    if (this.over || this.reader) return
+    this.stopTimer = this.options.clock.after(SILENCE_MS - UNWATCHED_MS, () => this.stream())
+  }
+
+  private watch(): void {
+    if (this.watched) return
+    this.watched = true
+    const { signal } = this.options.client
+    signal.addEventListener('abort', () => this.leave())
+    if (signal.aborted) this.leave()
+  }
+
+  private leave(): void {
+    if (this.over) return
+    this.settle()
+    if (this.reader) this.reader.drop()
+    else this.resolve({ kind: 'gone' })
+    this.options.gone()
+  }
+
+  /** The stream that the reply is from now on; undefined when nothing more can be said. */
+  private stream(): Reader | undefined {
+    if (this.over || this.reader) return this.over ? undefined : this.reader
+    this.watch()
+    if (this.over) return undefined
+    this.stopTimer?.()
+    const { clock, familyId } = this.options
+    this.reader = createReader({ clock, familyId, listens: false, left: () => this.leave() })
+    this.resolve({ kind: 'stream', body: this.reader.body })
+    return this.reader
+  }
+
+  private settle(): void {
+    this.over = true
+    this.stopTimer?.()
+    unwatchedOf(this.options.clock).remove(this)
   }
 }
+
+const write = (reader: Reader, data: string): void =>
+  reader.push(renderEvent({ event: 'message', data }))

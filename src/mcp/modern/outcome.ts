@@ -2,7 +2,7 @@ import { MODERN_RPC, RPC } from '../../errors.ts'
 import { numberOf, parseExact } from '../exact.ts'
 import { editItems, editList } from '../listing.ts'
 import { RESERVED } from '../methods.ts'
-import { errorText, type Params } from '../rpc.ts'
+import { errorText, isObject, type Params } from '../rpc.ts'
 import { isObjectAt, type Member, members, skipSpace } from '../scan.ts'
 import { sourceAt, splice } from '../splice.ts'
 import { renderCapabilities } from './capabilities.ts'
@@ -28,9 +28,6 @@ const isReserved = (code: number): boolean => code <= -32_020 && code >= -32_099
 
 /** Members of a result that mean something now and meant nothing before. */
 const NEW_MEMBERS = new Set(['_meta', 'cacheScope', 'resultType', 'ttlMs'])
-
-const isObject = (value: unknown): value is Params =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Whether the results of a method say how long they may be kept (server/utilities/caching). */
 export const isCacheable = (method: string): boolean =>

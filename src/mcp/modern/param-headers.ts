@@ -1,4 +1,5 @@
 import { numberOf } from '../exact.ts'
+import { isObject } from '../rpc.ts'
 import { decodeHeader } from './header-value.ts'
 
 /** A parameter of a tool that its callers repeat in a header `Mcp-Param-…`. */
@@ -18,9 +19,6 @@ const MAX_DEPTH = 16
 
 /** A field name (RFC 9110 §5.1). */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
  * The header parameters of a tool, by its `inputSchema` (streamable-http, "Schema Extension"). A schema that breaks

@@ -1,6 +1,6 @@
 import { numberOf, parseExact } from '../exact.ts'
 import { RESERVED } from '../methods.ts'
-import { type Params, resultText } from '../rpc.ts'
+import { isObject, type Params, resultText } from '../rpc.ts'
 import type { Capabilities } from './capabilities.ts'
 
 /** By this key in a question's `_meta` a child names the key under which the client is asked. */
@@ -21,9 +21,6 @@ export interface Question extends Ask {
   /** Unique within the request. */
   key: string
 }
-
-const isObject = (value: unknown): value is Params =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Something that a child says of its own accord. */
 export type Said =

@@ -5,8 +5,9 @@ import { manualClock } from '../../fixtures/clock.ts'
 function open() {
   const clock = manualClock()
   let gone = 0
-  const exchange = openModernExchange({ clock, familyId: 'f', gone: () => void gone++ })
-  return { clock, exchange, gone: () => gone }
+  const client = new AbortController()
+  const exchange = openModernExchange({ clock, client, familyId: 'f', gone: () => void gone++ })
+  return { clock, client, exchange, gone: () => gone }
 }
 
 const OUTCOME = { status: 400, text: '{"id":1}' } as const
@@ -15,11 +16,12 @@ const OUTCOME = { status: 400, text: '{"id":1}' } as const
 const read = (body: ReadableStream<Uint8Array>) => new Response(body).text()
 
 test('the outcome alone is JSON, with its own status', async () => {
-  const { clock, exchange, gone } = open()
+  const { client, clock, exchange, gone } = open()
   const reply = exchange.respond()
   exchange.end(OUTCOME)
   expect(await reply).toEqual({ kind: 'json', outcome: OUTCOME })
-  exchange.disconnect()
+  client.abort()
+  await clock.advance(100)
   expect([gone(), clock.pending]).toEqual([0, 0])
 })
 
@@ -32,6 +34,7 @@ test('what is said before makes it a stream, without ids to come back with', asy
   expect(await read(reply.body)).toBe(
     'event: message\ndata: {"n":1}\n\nevent: message\ndata: {"id":1}\n\n',
   )
+  await clock.advance(100)
   expect(clock.pending).toBe(0)
 })
 
@@ -49,8 +52,8 @@ test('silence makes it a stream that shows life', async () => {
 test('a client that leaves is reported once, before or in the middle of a stream', async () => {
   const waiting = open()
   const asked = waiting.exchange.respond()
-  waiting.exchange.disconnect()
-  waiting.exchange.disconnect()
+  await waiting.clock.advance(100)
+  waiting.client.abort()
   waiting.exchange.message('late')
   waiting.exchange.end(OUTCOME)
   expect(await asked).toEqual({ kind: 'gone' })
@@ -64,5 +67,22 @@ test('a client that leaves is reported once, before or in the middle of a stream
   expect(streaming.gone()).toBe(1)
   streaming.exchange.message('{}')
   streaming.exchange.end(OUTCOME)
+  await streaming.clock.advance(100)
   expect(streaming.clock.pending).toBe(0)
+})
+
+test('a client that leaves at once is noticed within a moment, and when its reply becomes a stream', async () => {
+  const waiting = open()
+  const asked = waiting.exchange.respond()
+  waiting.client.abort()
+  expect(waiting.gone()).toBe(0)
+  await waiting.clock.advance(100)
+  expect(await asked).toEqual({ kind: 'gone' })
+  expect([waiting.gone(), waiting.clock.pending]).toEqual([1, 0])
+
+  const streaming = open()
+  streaming.client.abort()
+  streaming.exchange.message('{}')
+  expect(await streaming.exchange.respond()).toEqual({ kind: 'gone' })
+  expect(streaming.gone()).toBe(1)
 })
