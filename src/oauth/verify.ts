@@ -11,7 +11,7 @@ import { effectiveScopes, standingProblem } from './standing.ts'
 /** How old a family's last use may get before it is written anew: not every request is worth a write. */
 const LAST_USE_MS = 5 * MINUTE_MS
 
-/** Callers that are remembered at a time; beyond that all are forgotten. */
+/** Callers that are remembered at a time; beyond that the oldest is forgotten. */
 const MAX_REMEMBERED = 1024
 
 /** Why a bearer token is no good. */
@@ -83,12 +83,20 @@ export function createVerifier(deps: VerifierDeps): Verifier {
     }
     const verdict = ok(caller)
     if (rememberMs > 0) {
-      if (remembered.size >= MAX_REMEMBERED) forget()
-      const until = Math.min(now + rememberMs, row.expiresAt)
-      last = { token, verdict, from: now, until }
+      tidy(now)
+      last = { token, verdict, from: now, until: Math.min(now + rememberMs, row.expiresAt) }
+      remembered.delete(token)
       remembered.set(token, last)
     }
     return verdict
+  }
+
+  /** Drops what counts no longer; the oldest come first. */
+  function tidy(now: number): void {
+    for (const [token, { until }] of remembered) {
+      if (until > now && remembered.size < MAX_REMEMBERED) return
+      remembered.delete(token)
+    }
   }
 
   function forget(): void {

@@ -128,3 +128,21 @@ test('a store that another process holds refuses nobody, and the use is written 
   expect(kit.verifier.verify(access_token).ok).toBe(true)
   expect(row()?.presentedAt).toBe(kit.clock.now())
 })
+
+test('each of many tokens that it remembers keeps its own caller', async () => {
+  const verifier = createVerifier({ ...kit, rememberMs: SECOND_MS })
+  const [phone, desk] = [await kit.connect(client), await kit.connect(client)]
+  const familyOf = (token: string) => {
+    const verified = verifier.verify(token)
+    return verified.ok ? verified.value.familyId : verified.error
+  }
+  const first = [phone, desk, phone, desk].map(({ access_token }) => familyOf(access_token))
+  expect(first[0]).not.toBe(first[1] as string)
+  expect(first.slice(2)).toEqual(first.slice(0, 2))
+  // What is remembered is looked up anew once its second is over, in whatever order.
+  kit.sql('UPDATE families SET revoked_at = 1 WHERE id = ?', first[0] as string)
+  expect(familyOf(phone.access_token)).toBe(first[0] as string)
+  await kit.clock.advance(SECOND_MS)
+  expect(familyOf(desk.access_token)).toBe(first[1] as string)
+  expect(familyOf(phone.access_token)).toBe('revoked')
+})
