@@ -51,18 +51,19 @@ export function readLine(
 function outline(text: string): ChildMessage | undefined {
   const start = skipSpace(text, 0)
   if (!isObjectAt(text, start)) return undefined
-  const found = firstMembers(text, start) ?? allMembers(text, start)
   const value: Record<string, unknown> = {}
   let id: Span | undefined
-  for (const { key, start, end } of found ?? []) {
-    if (key === 'method') return undefined
-    if (key === 'id') id = { start, end }
-    if (key === 'result' || key === 'error') value[key] = null
-  }
-  if (!id) return undefined
   try {
+    const found = firstMembers(text, start) ?? allMembers(text, start)
+    for (const { key, start, end } of found ?? []) {
+      if (key === 'method') return undefined
+      if (key === 'id') id = { start, end }
+      if (key === 'result' || key === 'error') value[key] = null
+    }
+    if (!id) return undefined
     value.id = JSON.parse(text.slice(id.start, id.end))
   } catch {
+    // A key or the id is no JSON, or a key was cut in two.
     return undefined
   }
   return { text, value, id }

@@ -74,6 +74,7 @@ describe('an answer that is not parsed', () => {
     '{"id":1,"result":{}} {}',
     '{"id":1,"result":"{}}',
     '{"id":,"result":{}}',
+    '{"id":1,"re\\qsult":{}}',
     '{}}',
   ])('is none when it does not close as it should: %s', (line) => {
     expect(readLine(line, undefined, 0)).toBeUndefined()
@@ -87,6 +88,15 @@ describe('an answer that is not parsed', () => {
   ])('is parsed when it is something else: %s', (line) => {
     expect(readLine(line, undefined, 0)).toEqual(readLine(line))
     expect(readLine(line, undefined, 0)?.[0]?.id).toBeUndefined()
+  })
+
+  test('is understood whatever key stands where its first characters end', () => {
+    for (let size = 480; size <= 520; size++) {
+      const line = `{"id":1,"x":"${'x'.repeat(size)}","\\u006bey\\\\":2,"result":{"a":{}}}`
+      const value = readLine(line, undefined, 0)?.[0]?.value
+      expect(value).toMatchObject({ id: 1 })
+      expect(value).toHaveProperty('result')
+    }
   })
 
   test('has sixteen members at most', () => {
