@@ -32,8 +32,8 @@ export interface ChildExit {
 export interface ChildHandlers {
   /** A line of standard output that can be a JSON-RPC message; `value` is what it says, undefined for a long one. */
   line(text: string, value?: unknown): void
-  /** A line grew over the cap and is being skipped: whatever it answered stays without an answer. */
-  oversize(): void
+  /** A line that begins so grew over the cap and is being skipped: what it answered stays without an answer. */
+  oversize(head: string): void
   /** So many more lines were no JSON, or not finished, and were dropped. */
   noise(count: number): void
   exited(exit: ChildExit): void
@@ -109,7 +109,7 @@ export function createSpawn(options: SpawnOptions): Spawn {
         if (message) tell(() => handlers.line(text, message.value))
         else noise += 1
       },
-      oversize: () => tell(() => handlers.oversize()),
+      oversize: (head) => tell(() => handlers.oversize(head)),
     })
     const tellNoise = (): void => {
       const count = noise

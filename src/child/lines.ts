@@ -2,8 +2,8 @@
 export interface LineHandlers {
   /** A complete line without its newline; bytes that are not UTF-8 arrive as U+FFFD. */
   line(text: string): void
-  /** A line grew over the cap: told once, when that is known; the rest of it is skipped. */
-  oversize(): void
+  /** A line grew over the cap: told once, when that is known, with how it begins; the rest of it is skipped. */
+  oversize(head: string): void
 }
 
 export interface LineSplitter {
@@ -20,6 +20,8 @@ const LARGEST_BLOCK_BYTES = 256 * 1024
 const KEPT_BLOCK_BYTES = 64 * 1024
 /** A part of so many bytes is not copied into a block. */
 const LARGE_PART_BYTES = 16 * 1024
+/** So much of a line over the cap is told. */
+const HEAD_BYTES = 512
 const EMPTY = new Uint8Array(0)
 
 /**
@@ -68,13 +70,20 @@ export function createLineSplitter(maxBytes: number, handlers: LineHandlers): Li
     if (block.length > KEPT_BLOCK_BYTES) block = EMPTY
   }
 
-  /** Whether a line may go on for so many bytes; false once it is over the cap. */
-  function fits(bytes: number): boolean {
+  /** How the line begins whose next part is given; concat cuts off what is more. */
+  function head(part: Uint8Array): string {
+    const size = Math.min(length + part.length, HEAD_BYTES)
+    return Buffer.concat([...full, block.subarray(0, filled), part], size).toString()
+  }
+
+  /** Whether a line may go on with a part of a chunk; false once it is over the cap. */
+  function fits(bytes: Buffer, from: number, to: number): boolean {
     if (skipping) return false
-    if (length + bytes <= maxBytes) return true
+    if (length + to - from <= maxBytes) return true
     skipping = true
+    const begins = head(bytes.subarray(from, to))
     release()
-    handlers.oversize()
+    handlers.oversize(begins)
     return false
   }
 
@@ -91,11 +100,12 @@ export function createLineSplitter(maxBytes: number, handlers: LineHandlers): Li
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
       let from = 0
       for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, from)) {
-        if (fits(at - from)) handlers.line(length > 0 ? rest(bytes, at) : decode(bytes, from, at))
+        if (fits(bytes, from, at))
+          handlers.line(length > 0 ? rest(bytes, at) : decode(bytes, from, at))
         skipping = false
         from = at + 1
       }
-      if (from < bytes.length && fits(bytes.length - from)) hold(bytes.subarray(from))
+      if (from < bytes.length && fits(bytes, from, bytes.length)) hold(bytes.subarray(from))
     },
 
     end() {

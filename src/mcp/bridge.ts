@@ -11,6 +11,7 @@ import {
 } from './calls.ts'
 import { type ChildMessage, cancelled, readLine } from './child-line.ts'
 import { NOTIFICATIONS, REQUESTS, SUBSCRIPTION } from './methods.ts'
+import { failOversize } from './oversize.ts'
 import { rebuildNotification, rebuildRequest, rebuildResponse } from './rebuild.ts'
 import {
   errorText,
@@ -32,13 +33,13 @@ export interface Channel {
 const MAX_UNANSWERED = 1024
 
 /** Why open calls end without the child's answer: `data.reason` of the error that the callers get. */
-export type FailReason = 'child-died' | 'line-too-long' | 'stopped' | 'start-failed'
+export type FailReason = 'child-died' | 'stopped'
 
 /** Routes JSON-RPC between many callers and one child. Ids, progress tokens and cancellations are kept apart per call. */
 export interface Bridge {
   /**
    * Sends a request to the child. The sink gets the answer, or -32603 with `data.reason`: `timeout`, `cancelled`,
-   * `unavailable` (the child takes nothing), or what `fail` says. A method that MCP does not have is -32601 at once.
+   * `unavailable` (the child takes nothing), `line-too-long`, or what `fail` says. A method that MCP does not have is -32601 at once.
    * @param known the members of `params` that the child knows: those of the legacy revisions unless said otherwise
    */
   call(request: RpcRequest, sink: CallSink, known?: readonly string[]): OpenCall
@@ -48,10 +49,9 @@ export interface Bridge {
   answer(response: RpcResponse): boolean
   /** Takes a line of the child in; `value` is what it says, if that is known. */
   receive(line: string, value?: unknown): void
-  /**
-   * Ends every open call with an error. Unless only a line was too long, the child is gone, and the client is told that
-   * its questions need no answer any more.
-   */
+  /** Takes in how a line of the child begins that is too long to keep: fails the calls that may wait for it. */
+  oversize(head: string): void
+  /** The child is gone: ends every open call with an error, and tells the client that its questions need no answer. */
   fail(reason: FailReason, text: string): void
   /** How many open calls a client's `requestId`, as parsed, names. */
   named(requestId: unknown): number
@@ -228,10 +228,11 @@ export function createBridge(options: BridgeOptions): Bridge {
       if (messages === undefined) dropped++
       else for (const message of messages) onMessage(message)
     },
+    oversize(head) {
+      if (!failOversize(calls, head)) dropped++
+    },
     fail(reason, text) {
-      // A child that said too long a line lives on and still waits for its answers.
-      if (reason !== 'line-too-long')
-        for (const requestId of asks.clear()) tell(cancelled(requestId, text))
+      for (const requestId of asks.clear()) tell(cancelled(requestId, text))
       calls.fail(reason, text)
     },
     named: (requestId) => calls.named(requestId).length,

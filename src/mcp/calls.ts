@@ -43,6 +43,8 @@ export interface Call extends OpenCall {
 export interface Calls {
   open(request: RpcRequest, sink: CallSink): Call
   get(childId: unknown): Call | undefined
+  /** Whether a call had that id, and nothing is awaited of it any more. */
+  isOver(childId: unknown): boolean
   /** The child has answered, or will never be asked: returns where that goes, if anyone still waits. */
   close(call: Call): CallSink | undefined
   /** Gives the caller an error with `data.reason`; the child's answer is awaited, and will be dropped. */
@@ -169,6 +171,11 @@ export function createCalls(options: CallsOptions): Calls {
       return entry
     },
     get: (childId) => (typeof childId === 'number' ? entries.get(childId) : undefined),
+    isOver: (childId) =>
+      Number.isInteger(childId) &&
+      Number(childId) >= 1 &&
+      Number(childId) <= lastId &&
+      !entries.has(Number(childId)),
     close(call) {
       const entry = entries.get(call.childId)
       if (entry === undefined) return undefined

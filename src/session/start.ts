@@ -74,9 +74,9 @@ export function startChild(around: ChildSurroundings & Listener, order: ChildOrd
         for (const method of readListChanges(text)) around.listChanged(accountId, method)
         bridge.receive(text, value)
       },
-      oversize() {
+      oversize(head) {
         log.warn('child said a line over the cap', { pid: running.pid })
-        bridge.fail('line-too-long', 'the child answered with a line over the cap')
+        bridge.oversize(head)
       },
       noise: (count) => metrics.childNoise.inc(count),
       exited(exit) {

@@ -32,6 +32,27 @@ describe('lines', () => {
       expect(split(bytes, size, 10).told).toEqual(['x'.repeat(10), '<oversize>', 'z'])
   })
 
+  test('over the cap say how they begin, wherever the reads are cut', () => {
+    const long = `{"ä":"${'0123456789'.repeat(3000)}"}`
+    const bytes = new TextEncoder().encode(`short\n${long}\nshort\n`)
+    for (const cap of [1000, 20_000])
+      for (const size of [1, 7, 100, 600, bytes.length]) {
+        const heads: string[] = []
+        const oversize = (head: string) => heads.push(head)
+        const splitter = createLineSplitter(cap, { line() {}, oversize })
+        for (let at = 0; at < bytes.length; at += size) splitter.push(bytes.slice(at, at + size))
+        expect(heads).toEqual([long.slice(0, 511)])
+      }
+  })
+
+  test('a little over a small cap say no more than themselves', () => {
+    const heads: string[] = []
+    const splitter = createLineSplitter(4, { line() {}, oversize: (head) => heads.push(head) })
+    splitter.push(new TextEncoder().encode('abc'))
+    splitter.push(new TextEncoder().encode('def\nghi\n'))
+    expect(heads).toEqual(['abcdef'])
+  })
+
   test('of many blocks come out whole, and the short ones after them', () => {
     const long = Array.from({ length: 200_000 }, (_, n) => `${n}ß`).join()
     const bytes = new TextEncoder().encode(`${long}\nshort\n${long}\n`)

@@ -176,23 +176,4 @@ describe('when the child fails', () => {
       params: { requestId: id, reason: 'The child process ended' },
     })
   })
-
-  test('what a child asked that lives on is still answered', () => {
-    const one = tool()
-    bridge.receive('{"jsonrpc":"2.0","id":"q","method":"roots/list"}')
-    const { id } = JSON.parse(one.said[0] ?? '')
-    bridge.fail('line-too-long', 'too long')
-    expect(one.answers).toHaveLength(1)
-    expect(harness.clientAnswer(id)).toBe(true)
-    expect(lastSent()).toMatchObject({ id: 'q', result: {} })
-  })
-
-  test('a bridge whose child lives on goes on', () => {
-    tool()
-    bridge.fail('line-too-long', 'too long')
-    const next = listener()
-    bridge.call(rpcRequest('ping'), next)
-    answer(lastSent().id)
-    expect(next.answers).toEqual(['{"jsonrpc":"2.0","id":0,"result":{}}'])
-  })
 })

@@ -3,8 +3,9 @@ import { createSpawn, type Spawn } from '../../src/child/child.ts'
 import { findStartTime } from '../../src/child/orphans.ts'
 import { systemClock } from '../../src/clock.ts'
 import { silentLog } from '../../src/log.ts'
+import type { RpcResponse } from '../../src/mcp/rpc.ts'
 import { everythingBinary, scriptedBinary, standInBinary } from '../fixtures/binary.ts'
-import { createWorld, request, tool, type World } from './world.ts'
+import { createWorld, request, sink, tool, type World } from './world.ts'
 
 const spawn: Spawn = createSpawn({ clock: systemClock, log: silentLog, graceMs: 300 })
 let forgejo: ReturnType<typeof Bun.serve>
@@ -64,6 +65,22 @@ describe('real children', () => {
     for (const pid of running()) process.kill(pid, 'SIGKILL')
     expect((await open).error).toMatchObject({ code: -32603, data: { reason: 'child-died' } })
     expect((await world.call(session, tool('test_echo'))).result).toBeDefined()
+  })
+
+  test('that say lines over the cap fail the call that it answers and no other', async () => {
+    start(standInBinary({ testTools: true }), { config: { maxBodyBytes: 64 * 1024 } })
+    const { session } = await world.open()
+    const other = sink()
+    await session.request(world.alice, tool('test_ask'), other)
+    await until(() => other.messages.length > 0)
+    const huge = await world.call(session, tool('test_large', { bytes: 1024 * 1024 }))
+    expect(huge.error).toMatchObject({ code: -32603, data: { reason: 'line-too-long' } })
+    const params = { level: 'info', data: 'x'.repeat(1024 * 1024) }
+    expect((await world.call(session, tool('test_notify', { params }))).result).toBeDefined()
+    const { id } = JSON.parse(other.messages[0] ?? '') as { id: number }
+    const given: RpcResponse = { kind: 'response', id, idText: String(id), result: { said: 'yes' } }
+    await session.answer(world.alice, given)
+    expect(JSON.stringify((await other.reply).result)).toContain('said')
   })
 
   test('of a renewed token take over while the old one finishes its call', async () => {
