@@ -47,8 +47,8 @@ export interface Bridge {
   notify(notification: RpcNotification): void
   /** Passes a client's answer on to the child that asked; false when this child asked nothing under that id. */
   answer(response: RpcResponse): boolean
-  /** Takes a line of the child in; `value` is what it says, if that is known. */
-  receive(line: string, value?: unknown): void
+  /** Takes a line of the child in; `value` is what it says, if that is known. False when it is no JSON. */
+  receive(line: string, value?: unknown): boolean
   /** Takes in how a line of the child begins that is too long to keep: fails the calls that may wait for it. */
   oversize(head: string): void
   /** The child is gone: ends every open call with an error, and tells the client that its questions need no answer. */
@@ -227,6 +227,7 @@ export function createBridge(options: BridgeOptions): Bridge {
       const messages = readLine(line, line === raw ? value : undefined)
       if (messages === undefined) dropped++
       else for (const message of messages) onMessage(message)
+      return messages !== undefined
     },
     oversize(head) {
       if (!failOversize(calls, head)) dropped++

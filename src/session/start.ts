@@ -72,7 +72,7 @@ export function startChild(around: ChildSurroundings & Listener, order: ChildOrd
     {
       line(text, value) {
         for (const method of readListChanges(text)) around.listChanged(accountId, method)
-        bridge.receive(text, value)
+        if (!bridge.receive(text, value)) metrics.childNoise.inc()
       },
       oversize(head) {
         log.warn('child said a line over the cap', { pid: running.pid })

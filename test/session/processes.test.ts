@@ -83,6 +83,17 @@ describe('real children', () => {
     expect(JSON.stringify((await other.reply).result)).toContain('said')
   })
 
+  test('have every line counted that is no JSON, however long', async () => {
+    start(standInBinary({ testTools: true }))
+    const { session } = await world.open()
+    for (const rest of ['', 'x'.repeat(100_000)]) {
+      const garbage = tool('test_garbage', { text: `{"id":1,"re\\qsult":"${rest}"}\n` })
+      expect((await world.call(session, garbage)).result).toBeDefined()
+    }
+    const { values } = await world.metrics.childNoise.get()
+    expect(values[0]?.value).toBe(2)
+  })
+
   test('of a renewed token take over while the old one finishes its call', async () => {
     start(standInBinary({ testTools: true }), { config: { childCredential: 'token' } })
     const { session } = await world.open()
