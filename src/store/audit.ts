@@ -1,21 +1,8 @@
-import {
-  and,
-  desc,
-  eq,
-  gte,
-  inArray,
-  isNull,
-  lt,
-  lte,
-  max,
-  or,
-  type SQL,
-  type SQLWrapper,
-  sql,
-} from 'drizzle-orm'
+import { and, desc, eq, gte, isNull, lt, lte, max, or, type SQL, sql } from 'drizzle-orm'
 import type { TokenHash } from '../crypto.ts'
 import type { AuditName } from './audit-events.ts'
 import type { Db } from './db.ts'
+import { forgetSome } from './forget.ts'
 import { audit } from './schema-running.ts'
 
 /** A security-relevant event. `reason` says why in words and never holds a secret. */
@@ -49,8 +36,6 @@ const HEX = /^[0-9a-f]{1,64}$/
 
 /** The audit trail: append, list newest first, forget the old. */
 export function auditStore(db: Db) {
-  const drop = (ids: SQLWrapper): number =>
-    db.delete(audit).where(inArray(audit.id, ids)).returning({ id: audit.id }).all().length
   return {
     /** Writes one event at `now` (epoch ms). */
     add(now: number, event: AuditEvent): void {
@@ -104,7 +89,7 @@ export function auditStore(db: Db) {
 
     /** Deletes up to `limit` events that are older than `before` (epoch ms); returns how many went. */
     forget(before: number, limit: number): number {
-      return drop(db.select({ id: audit.id }).from(audit).where(lt(audit.at, before)).limit(limit))
+      return forgetSome(db, audit.id, lt(audit.at, before), limit)
     },
 
     /** Deletes up to `limit` of the oldest events beyond the newest `keep`; returns how many went. */
@@ -114,13 +99,7 @@ export function auditStore(db: Db) {
           .select({ id: max(audit.id) })
           .from(audit)
           .get()?.id ?? 0
-      return drop(
-        db
-          .select({ id: audit.id })
-          .from(audit)
-          .where(lte(audit.id, newest - keep))
-          .limit(limit),
-      )
+      return forgetSome(db, audit.id, lte(audit.id, newest - keep), limit)
     },
   }
 }

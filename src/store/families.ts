@@ -1,5 +1,6 @@
 import { and, eq, gt, inArray, isNull, lt, notExists, sql } from 'drizzle-orm'
 import type { Db } from './db.ts'
+import { forgetSome } from './forget.ts'
 import {
   accessTokens,
   accounts,
@@ -179,27 +180,12 @@ export function familyStore(db: Db) {
      * refresh token that is good at `now`, no session that goes on. Returns how many went.
      */
     forget(now: number, before: number, limit: number): number {
-      const dead = db
-        .select({ id: families.id })
-        .from(families)
-        .where(
-          and(
-            lt(families.createdAt, before),
-            ...liveTokens(now),
-            notExists(
-              db
-                .select({ one: sql`1` })
-                .from(sessions)
-                .where(and(eq(sessions.familyId, families.id), isNull(sessions.endedAt))),
-            ),
-          ),
-        )
-        .limit(limit)
-      return db
-        .delete(families)
-        .where(inArray(families.id, dead))
-        .returning({ id: families.id })
-        .all().length
+      const living = db
+        .select({ one: sql`1` })
+        .from(sessions)
+        .where(and(eq(sessions.familyId, families.id), isNull(sessions.endedAt)))
+      const dead = and(lt(families.createdAt, before), ...liveTokens(now), notExists(living))
+      return forgetSome(db, families.id, dead, limit)
     },
   }
 }

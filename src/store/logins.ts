@@ -1,6 +1,7 @@
 import { and, count, eq, gt, inArray, isNull, lt, or, sql } from 'drizzle-orm'
 import type { Sealed, TokenHash } from '../crypto.ts'
 import type { Db } from './db.ts'
+import { forgetSome } from './forget.ts'
 import { logins } from './schema.ts'
 
 export interface NewLogin {
@@ -103,21 +104,8 @@ export function loginStore(db: Db) {
      * came before `pairsBefore` (epoch ms). Returns how many went.
      */
     forget(now: number, pairsBefore: number, limit: number): number {
-      const old = db
-        .select({ ticketHash: logins.ticketHash })
-        .from(logins)
-        .where(
-          and(
-            lt(logins.expiresAt, now),
-            or(isNull(logins.sealedPair), lt(logins.pairAt, pairsBefore)),
-          ),
-        )
-        .limit(limit)
-      return db
-        .delete(logins)
-        .where(inArray(logins.ticketHash, old))
-        .returning({ ticketHash: logins.ticketHash })
-        .all().length
+      const idle = or(isNull(logins.sealedPair), lt(logins.pairAt, pairsBefore))
+      return forgetSome(db, logins.ticketHash, and(lt(logins.expiresAt, now), idle), limit)
     },
   }
 }

@@ -1,6 +1,7 @@
-import { eq, inArray, lte, sql } from 'drizzle-orm'
+import { eq, lte, sql } from 'drizzle-orm'
 import type { TokenHash } from '../crypto.ts'
 import type { Db } from './db.ts'
+import { forgetSome } from './forget.ts'
 import { accounts } from './schema.ts'
 import { pageSessions } from './schema-running.ts'
 
@@ -65,16 +66,7 @@ export function pageStore(db: Db) {
 
     /** Deletes up to `limit` visits that ended by `now`; returns how many went. */
     forget(now: number, limit: number): number {
-      const over = db
-        .select({ idHash: pageSessions.idHash })
-        .from(pageSessions)
-        .where(lte(pageSessions.expiresAt, now))
-        .limit(limit)
-      return db
-        .delete(pageSessions)
-        .where(inArray(pageSessions.idHash, over))
-        .returning({ idHash: pageSessions.idHash })
-        .all().length
+      return forgetSome(db, pageSessions.idHash, lte(pageSessions.expiresAt, now), limit)
     },
   }
 }

@@ -1,7 +1,8 @@
-import { and, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm'
+import { and, eq, isNull, lt, or, sql } from 'drizzle-orm'
 import type { Sealed, TokenHash } from '../crypto.ts'
 import type { Db } from './db.ts'
 import { type Standing, standing } from './families.ts'
+import { forgetSome } from './forget.ts'
 import {
   accessTokens,
   accounts,
@@ -145,51 +146,20 @@ export function tokenStore(db: Db) {
       return !refresh || !access || refresh.presentedAt !== null || access.presentedAt !== null
     },
 
-    /** Deletes up to `limit` codes: never used and expired by `now`, or used before `usedBefore`. Returns how many went. */
+    /** Deletes up to `limit` expired codes: never used, or used before `usedBefore`. Returns how many went. */
     forgetCodes(now: number, usedBefore: number, limit: number): number {
-      const old = db
-        .select({ codeHash: codes.codeHash })
-        .from(codes)
-        .where(
-          or(
-            and(isNull(codes.consumedAt), lt(codes.expiresAt, now)),
-            and(lt(codes.consumedAt, usedBefore), lt(codes.expiresAt, now)),
-          ),
-        )
-        .limit(limit)
-      return db
-        .delete(codes)
-        .where(inArray(codes.codeHash, old))
-        .returning({ codeHash: codes.codeHash })
-        .all().length
+      const idle = or(isNull(codes.consumedAt), lt(codes.consumedAt, usedBefore))
+      return forgetSome(db, codes.codeHash, and(lt(codes.expiresAt, now), idle), limit)
     },
 
     /** Deletes up to `limit` access tokens that expired before `before`. Returns how many went. */
     forgetAccess(before: number, limit: number): number {
-      const old = db
-        .select({ tokenHash: accessTokens.tokenHash })
-        .from(accessTokens)
-        .where(lt(accessTokens.expiresAt, before))
-        .limit(limit)
-      return db
-        .delete(accessTokens)
-        .where(inArray(accessTokens.tokenHash, old))
-        .returning({ tokenHash: accessTokens.tokenHash })
-        .all().length
+      return forgetSome(db, accessTokens.tokenHash, lt(accessTokens.expiresAt, before), limit)
     },
 
     /** Deletes up to `limit` refresh tokens that expired before `before`. Returns how many went. */
     forgetRefresh(before: number, limit: number): number {
-      const old = db
-        .select({ tokenHash: refreshTokens.tokenHash })
-        .from(refreshTokens)
-        .where(lt(refreshTokens.expiresAt, before))
-        .limit(limit)
-      return db
-        .delete(refreshTokens)
-        .where(inArray(refreshTokens.tokenHash, old))
-        .returning({ tokenHash: refreshTokens.tokenHash })
-        .all().length
+      return forgetSome(db, refreshTokens.tokenHash, lt(refreshTokens.expiresAt, before), limit)
     },
   }
 }
