@@ -90,11 +90,6 @@ export function clientStore(db: Db) {
       return gone.length > 0
     },
 
-    /** All clients, the newest first. */
-    list(): ClientRow[] {
-      return db.select().from(clients).orderBy(sql`${clients.createdAt} DESC`, clients.id).all()
-    },
-
     /** How many clients there are that no operator added. */
     countUnasked(): number {
       return unasked.get()?.count ?? 0

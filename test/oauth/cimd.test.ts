@@ -154,7 +154,7 @@ describe('an unknown document', () => {
   ])('with %s is invalid', async (_what, body) => {
     reply = () => served(body)
     expect(await clients.resolve(URL_)).toEqual({ ok: false, error: 'invalid' })
-    expect(store.clients.list()).toEqual([])
+    expect(store.admin.clients()).toEqual([])
   })
 
   test('is refused while very many are being fetched', async () => {
@@ -175,8 +175,8 @@ describe('an unknown document', () => {
       await clock.advance(SECOND_MS)
     }
     expect(
-      store.clients
-        .list()
+      store.admin
+        .clients()
         .map(({ id }) => id)
         .sort(),
     ).toEqual(['https://app.example.org/b', 'https://app.example.org/c'])

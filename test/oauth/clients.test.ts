@@ -90,7 +90,7 @@ describe('registration', () => {
     expect(() => clients.register({ redirect_uris: ['http://evil.example/'] })).toThrow(
       'invalid_redirect_uri',
     )
-    expect(store.clients.list()).toEqual([])
+    expect(store.admin.clients()).toEqual([])
   })
 
   test('is told to the audit once for each client', () => {
@@ -111,8 +111,8 @@ describe('beyond the cap', () => {
     grantSomething(ids[0] as string)
     clients.register(named('d'))
     expect(
-      store.clients
-        .list()
+      store.admin
+        .clients()
         .map(({ name }) => name)
         .sort(),
     ).toEqual(['a', 'c', 'd'])
@@ -127,8 +127,8 @@ describe('beyond the cap', () => {
     clients.register(named('a'))
     clients.register(named('c'))
     expect(
-      store.clients
-        .list()
+      store.admin
+        .clients()
         .map(({ name }) => name)
         .sort(),
     ).toEqual(['a', 'c'])
@@ -143,8 +143,8 @@ describe('beyond the cap', () => {
     await clock.advance(1_000)
     clients.register(named('newcomer'))
     expect(
-      store.clients
-        .list()
+      store.admin
+        .clients()
         .map(({ name }) => name)
         .sort(),
     ).toEqual(['by hand', 'granted', 'newcomer', 'revoked'])
