@@ -12,10 +12,12 @@ export interface Input {
 
 /**
  * A child's standard input: never throws, never rejects, never holds more than its cap. Loss shows in the child's exit
- * only. Lines that come in one turn of the event loop are written together: a write costs as much as a line.
+ * only. Lines that come in one turn of the event loop are written together, because a write costs as much as a line;
+ * the very first goes at once, so that a child has it when it is ready to read.
  */
 export function createInput(sink: FileSink): Input {
   let open = true
+  let spoken = false
   /** Taken in this turn. */
   let gathered = ''
   /** Bytes that were taken and are not known to be written. */
@@ -60,9 +62,11 @@ export function createInput(sink: FileSink): Input {
       const bytes = Buffer.byteLength(line) + 1
       if (queued > 0 && queued + bytes > MAX_QUEUED_BYTES) return false
       queued += bytes
-      if (gathered === '') setImmediate(write)
+      if (gathered === '' && spoken) setImmediate(write)
       gathered += `${line}\n`
-      return true
+      if (!spoken) write()
+      spoken = true
+      return open
     },
 
     close() {

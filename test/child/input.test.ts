@@ -21,23 +21,24 @@ function pipe(answer: (text: string) => unknown = (text) => text.length) {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-test('what is sent in one turn of the event loop is written at once, in its order', async () => {
+test('the first line of all goes at once; then those of one turn of the event loop together, in order', async () => {
   const { input, writes } = pipe()
   for (const line of ['a', 'b', 'ü']) expect(input.send(line)).toBe(true)
-  expect(writes).toEqual([])
+  expect(writes).toEqual(['a\n'])
   await turn()
-  expect(writes).toEqual(['a\nb\nü\n'])
+  expect(writes).toEqual(['a\n', 'b\nü\n'])
   input.send('c')
   await turn()
-  expect(writes).toEqual(['a\nb\nü\n', 'c\n'])
+  expect(writes).toEqual(['a\n', 'b\nü\n', 'c\n'])
 })
 
 test('what was taken goes out before the input is closed', () => {
   const { input, writes, ended } = pipe()
+  input.send('first')
   input.send('last')
   input.close()
   input.close()
-  expect(writes).toEqual(['last\n'])
+  expect(writes).toEqual(['first\n', 'last\n'])
   expect(ended()).toBe(1)
   expect(input.send('late')).toBe(false)
 })
@@ -67,9 +68,15 @@ test('a pipe that throws, breaks or rejects takes nothing more', async () => {
   ]
   for (const answer of broken) {
     const { input } = pipe(answer)
-    expect(input.send('a')).toBe(true)
+    input.send('a')
     await turn()
     await turn()
     expect(input.send('b')).toBe(false)
+    const later = pipe((text) => (text === 'a\n' ? 1 : answer()))
+    expect(later.input.send('a')).toBe(true)
+    expect(later.input.send('b')).toBe(true)
+    await turn()
+    await turn()
+    expect(later.input.send('c')).toBe(false)
   }
 })
