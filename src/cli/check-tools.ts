@@ -13,7 +13,9 @@ interface ToolFinding {
 export function toolFindings(line: string): ToolFinding[] {
   const { result } = JSON.parse(line) as { result?: { tools?: { name?: unknown }[] } }
   if (!Array.isArray(result?.tools)) return []
-  const names = result.tools.map(({ name }) => String(name))
+  const names = result.tools.map(({ name }) =>
+    typeof name === 'string' ? name : 'one without a name',
+  )
   const unknown = names.filter((name) => findTool(name) === undefined)
   if (unknown.length === 0)
     return [{ state: 'ok', text: `its tools: ${names.length}, the scopes of all are known` }]

@@ -54,7 +54,7 @@ export function createPermissions(options: {
 
   /** Whether no child is known to have such a tool, although one has said what it has: the name is a mistake. */
   const isNowhere = (name: unknown): boolean =>
-    listed && others.size < MAX_UNLISTED && !others.has(String(name))
+    listed && others.size < MAX_UNLISTED && !(typeof name === 'string' && others.has(name))
 
   const needs = (
     { method, params = {} }: RpcRequest,

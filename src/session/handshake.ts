@@ -15,7 +15,11 @@ export function readInitialize(text: string): InitializeAnswer {
   const message = parseExact(text)
   if (!isObject(message)) return { kind: 'nonsense' }
   const { result, error } = message
-  if (isObject(error)) return { kind: 'declined', message: String(error.message ?? 'no message') }
+  if (isObject(error))
+    return {
+      kind: 'declined',
+      message: typeof error.message === 'string' ? error.message : 'no message',
+    }
   if (!isObject(result) || typeof result.protocolVersion !== 'string') return { kind: 'nonsense' }
   return { kind: 'result', protocolVersion: result.protocolVersion, result }
 }

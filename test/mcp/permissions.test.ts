@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { CallSink } from '../../src/mcp/calls.ts'
+import { parseExact } from '../../src/mcp/exact.ts'
 import { createPermissions } from '../../src/mcp/permissions.ts'
 import { rpcRequest } from '../../src/mcp/rpc.ts'
 import { TOOLS } from '../../src/mcp/tools.ts'
@@ -175,6 +176,18 @@ describe('a listing of tools', () => {
     expect(asked('a_new_tool')).toMatchObject(before)
     expect(asked('get_orgg', ALL)).toBeUndefined()
   })
+
+  test.each(['5', '1e5', '12345678901234567890', '{"toString":1,"valueOf":1}', '{}', 'null'])(
+    'says so of a name that is no text either: %s',
+    (source) => {
+      const by = createPermissions({ supported: SUPPORTED })
+      shown('tools/list', READ, all, by)
+      const [name] = parseExact(`[${source}]`) as unknown[]
+      const denial = by.denial(call(name), READ)
+      expect(denial).toMatchObject({ grantable: false, missing: [] })
+      expect(denial?.text).toContain('there is no tool without a name here')
+    },
+  )
 
   test('leaves out what the operator withholds, and so do calls', () => {
     const by = createPermissions({ supported: SUPPORTED, withheld: ['get_org'] })

@@ -87,6 +87,14 @@ describe('a stream that listens', () => {
     expect(came.messages).toHaveLength(1)
   })
 
+  test('hears of no resource whose name is no text', async () => {
+    const came = await listen({ resourceSubscriptions: [URI] })
+    for (const uri of [{ toString: 1, valueOf: 1 }, [URI]])
+      await say('notifications/resources/updated', { uri })
+    await say('notifications/resources/updated', { uri: URI })
+    expect(came.messages).toHaveLength(2)
+  })
+
   test('has its resources watched once for all, until nobody wants to know', async () => {
     const first = await listen({ resourceSubscriptions: [URI] })
     const second = await listen({ resourceSubscriptions: [URI, 'forgejo://repo/c/d'] }, { id: 2 })

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { MINUTE_MS } from '../../src/clock.ts'
+import { parseExact } from '../../src/mcp/exact.ts'
 import { ASKABLE, createModernWorld, type ModernWorld } from './kit.ts'
 
 let world: ModernWorld
@@ -35,6 +36,15 @@ describe('calls of clients that cannot be asked anything', () => {
       { scopes: ['read:issue'] },
     ])
   })
+
+  test.each([...(parseExact('[1e5]') as unknown[]), { toString: 1, valueOf: 1 }])(
+    'leave it to the child what a tool called %p is',
+    async (name) => {
+      const came = await world.call('echo', { params: { name } })
+      expect((await came.reply()).id).toBe(1)
+      expect(world.spawner.last.methods()).toContain('tools/call')
+    },
+  )
 
   test('find it told once that it is initialized, by the broker itself', async () => {
     await world.call('echo')

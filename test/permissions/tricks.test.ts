@@ -105,6 +105,20 @@ describe('a login that may only read', () => {
     await harmless(body)
   })
 
+  test.each(['5', '1e5', '12345678901234567890', '{"toString":1,"valueOf":1}'])(
+    'gets an answer for a tool called %s, alone and in a batch',
+    async (name) => {
+      await session.request('tools/list')
+      const one = tools(`"name":${name}`)
+      const ping = '{"jsonrpc":"2.0","id":2,"method":"ping"}'
+      const alone = JSON.parse(await harmless(one))
+      expect(alone).toMatchObject({ id: 1, error: { code: -32010 } })
+      const both = JSON.parse(await harmless(`[${one},${ping}]`))
+      expect(both).toContainEqual(alone)
+      expect(both).toContainEqual({ jsonrpc: '2.0', id: 2, result: {} })
+    },
+  )
+
   test.each<Record<string, string>>([
     { 'Mcp-Method': 'tools/list' },
     { 'Mcp-Method': 'tools/call', 'Mcp-Name': 'list_my_repos' },

@@ -78,7 +78,9 @@ export function readListChanges(line: string): string[] {
 
 /** Whether a stream with that filter is to be told. */
 export const wants = ({ methods, uris }: Filter, method: string, params: Params): boolean =>
-  method === RESOURCE_UPDATED ? uris.includes(String(params.uri)) : methods.has(method)
+  method === RESOURCE_UPDATED
+    ? (uris as readonly unknown[]).includes(params.uri)
+    : methods.has(method)
 
 /** The first thing that is said on a stream: what it listens for. */
 export function acknowledgement(idText: string, { methods, uris }: Filter): string {

@@ -50,8 +50,9 @@ function errorAt(text: string, member: Member | undefined): ReturnType<typeof re
   if (!member) return undefined
   const error = parseExact(text.slice(member.start, member.end))
   if (!isObject(error)) return { code: RPC.internalError, message: 'no error object', data: error }
-  const { code, message, data } = error
-  return { code: numberOf(code) ?? RPC.internalError, message: String(message ?? ''), data }
+  const { code, data } = error
+  const message = typeof error.message === 'string' ? error.message : ''
+  return { code: numberOf(code) ?? RPC.internalError, message, data }
 }
 
 /** Whether a response is an error, or the result of a tool that failed. */

@@ -17,6 +17,9 @@ export type ParamHeaders = Pick<ReadonlyMap<string, string>, 'get'>
 /** How deep a schema is followed. */
 const MAX_DEPTH = 16
 
+/** The types that a header can hold. */
+const PRIMITIVES: readonly unknown[] = ['string', 'integer', 'boolean']
+
 /** A field name (RFC 9110 §5.1). */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
@@ -33,7 +36,7 @@ export function headerParams(schema: unknown): HeaderParam[] {
       if (!isObject(property)) continue
       const header = property['x-mcp-header']
       if (header !== undefined) {
-        const primitive = ['string', 'integer', 'boolean'].includes(String(property.type))
+        const primitive = PRIMITIVES.includes(property.type)
         if (typeof header === 'string' && TOKEN.test(header) && primitive) {
           const integer = property.type === 'integer'
           found.push({ name: header.toLowerCase(), path: [...path, key], integer })
@@ -83,10 +86,12 @@ export function paramMismatch(
   return undefined
 }
 
-/** An integer is compared as a number: `42.0` is 42. */
+/** An integer is compared as a number: `42.0` is 42. What no header can hold agrees with none. */
 function agree(header: string, value: unknown, integer: boolean): boolean {
+  if (typeof value === 'string') return header === value
+  if (typeof value === 'boolean') return header === String(value)
   const number = numberOf(value)
-  if (number === undefined) return header === String(value)
+  if (number === undefined) return false
   const text = header.trim()
   if (!integer) return text === String(number)
   return /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text) && Number(text) === number

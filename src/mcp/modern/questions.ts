@@ -69,13 +69,16 @@ export function progressTokenOf({ params }: Ask): unknown {
   return isObject(params._meta) ? params._meta.progressToken : undefined
 }
 
+/** What a person can do about a form. */
+const ACTIONS: readonly unknown[] = ['accept', 'decline', 'cancel']
+
 /** Whether a value can be the answer to a question, by its shape. */
 export function isAnswer(method: string, value: unknown): boolean {
   if (!isObject(value)) return false
   if (method === 'roots/list') return Array.isArray(value.roots)
   if (method === 'sampling/createMessage')
     return typeof value.role === 'string' && typeof value.content === 'object'
-  return ['accept', 'decline', 'cancel'].includes(String(value.action))
+  return ACTIONS.includes(value.action)
 }
 
 /** How a question that nobody answers is answered: a person may decline, a machine can only fail. */

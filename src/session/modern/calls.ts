@@ -62,7 +62,7 @@ export function createCalls(deps: CallsDeps): Calls {
 
   const isMismatched = ({ call, sink }: Turn, params: HeaderParams): boolean => {
     const { idText, params: { name, arguments: args } = {} } = call.request
-    const known = params.get(String(name)) ?? []
+    const known = typeof name === 'string' ? (params.get(name) ?? []) : []
     const wrong = paramMismatch(known, args, call.paramHeaders)
     if (wrong === undefined) return false
     const text = errorText(idText, MODERN_RPC.headerMismatch, `Header mismatch: ${wrong}`)

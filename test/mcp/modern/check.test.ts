@@ -163,6 +163,7 @@ describe('parameters in headers', () => {
 
   test.each([
     { a: { type: 'number', 'x-mcp-header': 'A' } },
+    { a: { type: { toString: 1, valueOf: 1 }, 'x-mcp-header': 'A' } },
     { a: { type: 'string', 'x-mcp-header': '' } },
     { a: { type: 'string', 'x-mcp-header': 'A B' } },
     { a: { type: 'string', 'x-mcp-header': 'A' }, b: { type: 'string', 'x-mcp-header': 'a' } },
@@ -187,6 +188,9 @@ describe('parameters in headers', () => {
     [{ where: { n: 42 } }, { n: '43' }],
     [{ where: { n: 42 } }, { n: '0x2a' }],
     [{ dry: true }, { 'dry-run': 'True' }],
+    [{ region: { toString: 1, valueOf: 1 } }, { region: 'a' }],
+    [{ region: ['a'] }, { region: 'a' }],
+    [{ region: [{ toString: 1, valueOf: 1 }] }, { region: 'a' }],
   ])('%j does not agree with %j', (args, headers) => {
     expect(mismatch(args, headers)).toBeString()
   })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { passOn, translate } from '../../../src/mcp/modern/outcome.ts'
+import { parseExact } from '../../../src/mcp/exact.ts'
+import { passOn, readError, translate } from '../../../src/mcp/modern/outcome.ts'
 import { isAnswer } from '../../../src/mcp/modern/questions.ts'
 
 const INFO = '{"name":"child","version":"1"}'
@@ -120,4 +121,16 @@ test('an answer to a question has the shape of one', () => {
   expect(isAnswer('sampling/createMessage', said)).toBe(true)
   for (const value of [undefined, null, 1, 'x', []])
     expect(isAnswer('roots/list', value)).toBe(false)
+})
+
+const NO_TEXT = ['1e5', '12345678901234567890', '{"toString":1,"valueOf":1}', '[[]]', 'null']
+
+test.each(NO_TEXT)('an answer does not say %s', (source) => {
+  const answer = parseExact(`{"action":${source}}`)
+  expect(isAnswer('elicitation/create', answer)).toBe(false)
+})
+
+test.each(NO_TEXT)('an error whose message is %s has none', (source) => {
+  const text = `{"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":${source}}}`
+  expect(readError(text)).toEqual({ code: -32602, message: '', data: undefined })
 })
