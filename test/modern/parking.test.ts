@@ -275,6 +275,30 @@ describe('a state', () => {
     expect(world.audited('state.refused')).toEqual([])
   })
 
+  test('of a login that may do less or more by now is over, which is nobody’s offence', async () => {
+    const { child, reply } = await parked()
+    for (const scopes of [['read:issue'], [], [...world.alice.scopes, 'write:repository']]) {
+      const back = await retry(reply, answers(reply), { caller: { ...world.alice, scopes } })
+      expect((await back.reply()).error).toEqual(INVALID)
+    }
+    expect(answerTo(child, 'name?')).toBeUndefined()
+    expect(world.audited('state.refused')).toEqual([])
+    const back = await retry(reply, answers(reply))
+    child.release()
+    expect((await back.reply()).result).toMatchObject({ resultType: 'complete' })
+  })
+
+  test('whose answers came with other scopes is not answered from memory', async () => {
+    const { child, reply } = await parked()
+    const back = await retry(reply, answers(reply))
+    child.release()
+    expect((await back.reply()).result).toBeDefined()
+    const narrow = { ...world.alice, scopes: ['read:issue'] }
+    const again = await retry(reply, answers(reply), { caller: narrow })
+    expect((await again.reply()).error).toEqual(INVALID)
+    expect((await (await retry(reply, answers(reply))).reply()).result).toBeDefined()
+  })
+
   test('is good for the same arguments in another order', async () => {
     const came = await world.interact('hold', {
       params: { arguments: { a: 1, b: { c: 2, d: 3 } } },

@@ -12,6 +12,7 @@ import type { PoolChild, PoolKey } from '../pool/child.ts'
 import type { Lease } from '../pool/exclusive.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { Refusal } from '../refusal.ts'
+import { createScopeKey } from '../scope-key.ts'
 import { Dialogue } from './dialogue.ts'
 import { digestOf, repetitionOf } from './digest.ts'
 import type { Lists } from './lists.ts'
@@ -59,6 +60,7 @@ export function createCalls(deps: CallsDeps): Calls {
   const { changed, clock, lists, parking, pool, stateRefused } = deps
   const memo = createMemo(clock)
   const states = createStates(randomKey())
+  const scopeKey = createScopeKey()
 
   const isMismatched = ({ call, sink }: Turn, params: HeaderParams): boolean => {
     const { idText, params: { name, arguments: args } = {} } = call.request
@@ -107,9 +109,9 @@ export function createCalls(deps: CallsDeps): Calls {
   }
 
   const begin = (lease: Lease, turn: Turn, key: PoolKey): Taken => {
-    const { accountId, clientId, familyId, scopes } = turn.caller
-    const digest = digestOf(turn.call.request, scopes)
-    const dialogue = new Dialogue(randomId('call'), digest, turn, lease, {
+    const { accountId, clientId, familyId } = turn.caller
+    const digest = digestOf(turn.call.request)
+    const dialogue = new Dialogue(randomId('call'), turn, lease, {
       clock,
       parking,
       lease: () => pool.lease(key, familyId),
@@ -180,14 +182,17 @@ export function createCalls(deps: CallsDeps): Calls {
       const { call, caller, sink } = turn
       const { accountId, clientId, scopes } = caller
       const { idText, params = {} } = call.request
-      const digest = digestOf(call.request, scopes)
+      const digest = digestOf(call.request)
       const repetition = repetitionOf(digest, caller, call.request)
       if (memo.again(repetition, idText, sink)) return DONE
       const binding = { accountId, clientId, digest }
       const state = states.open(params.requestState, binding, clock.now())
       if (!state.ok && state.error === 'tampered') stateRefused(caller)
       const dialogue = state.ok ? parking.find(state.value.callId) : undefined
-      const waits = dialogue?.parkedAt !== undefined
+      // Its child acts with the scopes that the call was made with. People change them meanwhile, which is no offence.
+      const waits =
+        dialogue?.parkedAt !== undefined &&
+        scopeKey(dialogue.first.caller.scopes) === scopeKey(scopes)
       if (!state.ok || !dialogue || !waits || dialogue.round !== state.value.round) {
         const text = errorText(idText, RPC.invalidParams, 'Invalid or expired requestState')
         sink.end({ status: 200, text })

@@ -57,8 +57,7 @@ export class Dialogue implements Parked {
 
   constructor(
     readonly id: string,
-    /** Of the request as it was first made. */
-    readonly digest: string,
+    /** The request as it was first made. */
     readonly first: Turn,
     lease: Lease,
     private readonly deps: DialogueDeps,

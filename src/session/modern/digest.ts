@@ -12,15 +12,23 @@ function canonical(value: unknown): string {
   return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonical(member)}`).join(',')}}`
 }
 
-/** What a request asks for, and with which scopes: a later one with the same digest goes on with it. */
-export const digestOf = ({ method, params = {} }: RpcRequest, scopes: readonly string[]): string =>
-  hashToken(
-    canonical([method, params.name, params.uri, params.arguments, [...new Set(scopes)].sort()]),
-  )
+/** What a request asks for: a later one with the same digest may go on with it. */
+export const digestOf = ({ method, params = {} }: RpcRequest): string =>
+  hashToken(canonical([method, params.name, params.uri, params.arguments]))
 
-/** What a client brings along: the same once more is a repetition, and of nobody else's request. */
+/** What a client brings along: the same once more is a repetition, of nobody else's request and with the same scopes. */
 export const repetitionOf = (
   digest: string,
-  { accountId, clientId }: Pick<Caller, 'accountId' | 'clientId'>,
-  { params = {} }: RpcRequest,
-) => hashToken(canonical([digest, accountId, clientId, params.requestState, params.inputResponses]))
+  { accountId, clientId, scopes }: Pick<Caller, 'accountId' | 'clientId' | 'scopes'>,
+  { params: { inputResponses, requestState } = {} }: RpcRequest,
+) =>
+  hashToken(
+    canonical([
+      digest,
+      accountId,
+      clientId,
+      [...new Set(scopes)].sort(),
+      requestState,
+      inputResponses,
+    ]),
+  )
