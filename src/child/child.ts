@@ -87,10 +87,17 @@ export function createSpawn(options: SpawnOptions): Spawn {
     const { pid } = running
     const log = options.log.with({ pid })
     const startTime = findStartTime(pid)
-    const input = createInput(running.stdin)
+    const input = createInput(running.stdin, mute)
     let over = false
     let hurried = false
     let stopping: Promise<void> | undefined
+
+    /** What it still says is read; one that lives on, and hears nothing, is stopped. */
+    function mute(): void {
+      if (over || stopping) return
+      log.debug('child takes no more input')
+      stopping = descend(undefined)
+    }
 
     /** A handler's mistake must not leave the child unread. */
     function tell(call: () => void): void {

@@ -14,8 +14,9 @@ export interface Input {
  * A child's standard input: never throws, never rejects, never holds more than its cap. Loss shows in the child's exit
  * only. Lines that come in one turn of the event loop are written together, because a write costs as much as a line;
  * the very first goes at once, so that a child has it when it is ready to read.
+ * @param broke called once when the child takes nothing more although nobody closed its input
  */
-export function createInput(sink: FileSink): Input {
+export function createInput(sink: FileSink, broke: () => void = () => {}): Input {
   let open = true
   let spoken = false
   /** Taken in this turn. */
@@ -23,6 +24,11 @@ export function createInput(sink: FileSink): Input {
   /** Bytes that were taken and are not known to be written. */
   let queued = 0
   let waiting: Promise<unknown> | undefined
+
+  function fail(): void {
+    if (open) broke()
+    open = false
+  }
 
   function write(): void {
     if (gathered === '') return
@@ -32,10 +38,10 @@ export function createInput(sink: FileSink): Input {
     try {
       written = sink.write(text)
     } catch {
-      // The child is gone; its exit says so.
+      // Most likely the child is gone.
     }
     if (written === true) {
-      open = false
+      fail()
       return
     }
     if (!(written instanceof Promise)) {
@@ -44,15 +50,10 @@ export function createInput(sink: FileSink): Input {
     }
     if (waiting === written) return
     waiting = written
-    written.then(
-      () => {
-        waiting = undefined
-        queued = Buffer.byteLength(gathered)
-      },
-      () => {
-        open = false
-      },
-    )
+    written.then(() => {
+      waiting = undefined
+      queued = Buffer.byteLength(gathered)
+    }, fail)
   }
 
   return {

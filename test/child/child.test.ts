@@ -195,6 +195,17 @@ describe('what is sent to a child', () => {
     expect(seen.lines).toEqual(['{"ready":true}', '{"id":3}'])
   })
 
+  test('a child that takes no more input is stopped: what it was sent would wait for ever', async () => {
+    const seen = start(['closed'], {}, { graceMs: 50 })
+    await seen.ready()
+    await eventually(() => {
+      seen.child.send('{"id":1}')
+      return seen.exit !== undefined
+    }, 'the end of the child')
+    expect(seen.child.send('{"id":2}')).toBe(false)
+    expect(seen.exits).toBe(1)
+  })
+
   test('writing to a child that died neither throws nor rejects', async () => {
     const seen = start(['stuck'])
     await seen.ready()
