@@ -38,20 +38,6 @@ export const randomFraction = (): number => randomBytes(4).readUInt32BE() / 2 **
 /** SHA-256 in hex. The inputs carry at least 192 random bits, so no salt or stretching is needed. */
 export const hashToken = (token: string): TokenHash => Bun.SHA256.hash(token, 'hex') as TokenHash
 
-/** Hashes tokens that come again and again: the hashes of up to `most` are remembered, and the tokens with them. */
-export function createTokenHasher(most: number): (token: string) => TokenHash {
-  const known = new Map<string, TokenHash>()
-  let last: { token: string; hash: TokenHash } | undefined
-  return (token) => {
-    if (last?.token === token) return last.hash
-    const hash = known.get(token) ?? hashToken(token)
-    if (known.size >= most) known.clear()
-    known.set(token, hash)
-    last = { token, hash }
-    return hash
-  }
-}
-
 /** HMAC-SHA-256 in base64url. */
 export const hmac = (key: Uint8Array | string, text: string): string =>
   createHmac('sha256', key).update(text).digest('base64url')

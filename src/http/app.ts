@@ -1,7 +1,7 @@
 import { Elysia } from 'elysia'
 import { authorizeRoutes } from './authorize.ts'
 import { connectionRoutes } from './connections.ts'
-import type { HttpDeps } from './deps.ts'
+import { createMcpDeps, type HttpDeps } from './deps.ts'
 import { createGate } from './gate.ts'
 import { homeRoutes } from './home.ts'
 import { mcpRoutes } from './mcp.ts'
@@ -26,7 +26,8 @@ export interface App {
  */
 export function createApp(deps: HttpDeps): App {
   const gate = createGate(deps, createOps(deps))
-  const messages = createMessages(deps)
+  const mcp = createMcpDeps(deps)
+  const messages = createMessages(mcp)
   const router = new Elysia({
     name: 'broker',
     strictPath: true,
@@ -45,7 +46,7 @@ export function createApp(deps: HttpDeps): App {
     .use(tokenRoutes(deps))
     .use(homeRoutes(deps))
     .use(connectionRoutes(deps))
-    .use(mcpRoutes(deps))
+    .use(mcpRoutes(mcp))
   return {
     get server() {
       return router.server

@@ -20,10 +20,10 @@ const REPLY_HEADERS = 'Mcp-Session-Id, WWW-Authenticate, Retry-After'
 /** How long a browser may remember a preflight, in seconds. */
 const PREFLIGHT_SECONDS = 600
 
-const SNIFF = { 'X-Content-Type-Options': 'nosniff' }
+const SNIFF = Object.freeze({ 'X-Content-Type-Options': 'nosniff' })
 const EXPOSED = { ...SNIFF, 'Access-Control-Expose-Headers': REPLY_HEADERS }
-const FOR_ANYONE = { ...EXPOSED, 'Access-Control-Allow-Origin': '*' }
-const FOR_NO_PAGE = { ...SNIFF, Vary: 'Origin' }
+const FOR_ANYONE = Object.freeze({ ...EXPOSED, 'Access-Control-Allow-Origin': '*' })
+const FOR_NO_PAGE = Object.freeze({ ...SNIFF, Vary: 'Origin' })
 
 /** The headers of every answer on a path with this rule; none of CORS when the origin may not read it. */
 export function standingHeaders(

@@ -1,6 +1,8 @@
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
+import { createExchanges, type OpenExchange } from '../mcp/exchange.ts'
+import { createModernExchanges, type OpenModernExchange } from '../mcp/modern/exchange.ts'
 import type { Permissions } from '../mcp/permissions.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Authorization } from '../oauth/authorization.ts'
@@ -13,6 +15,7 @@ import type { StepUps } from '../oauth/step-up.ts'
 import type { Tokens } from '../oauth/token.ts'
 import type { Verifier } from '../oauth/verify.ts'
 import type { Registry } from '../session/registry.ts'
+import { createRespond, type Respond } from './reply.ts'
 
 /** What a valid bearer token resolves to. */
 export type Caller = Extract<ReturnType<Verifier['verify']>, { ok: true }>['value']
@@ -52,3 +55,18 @@ export interface HttpDeps {
   probes: Probes
   build: { version: string; revision: string; date: string }
 }
+
+/** What the requests on /mcp are given, and share. */
+export interface McpDeps extends HttpDeps {
+  openExchange: OpenExchange
+  openModernExchange: OpenModernExchange
+  respond: Respond
+}
+
+/** The dependencies of /mcp. */
+export const createMcpDeps = (deps: HttpDeps): McpDeps => ({
+  ...deps,
+  openExchange: createExchanges(deps.clock),
+  openModernExchange: createModernExchanges(deps.clock),
+  respond: createRespond(),
+})

@@ -4,7 +4,6 @@ import type { Policy } from '../oauth/policy.ts'
 import { err, ok, type Result } from '../result.ts'
 import type { Caller, HttpDeps } from './deps.ts'
 import { isOurHost, isOurOrigin } from './hosts.ts'
-import { rememberLast } from './last.ts'
 import { forbidden, oauthErrorReply } from './problem.ts'
 import type { Reply } from './reply.ts'
 import { queryOf } from './request.ts'
@@ -27,11 +26,11 @@ const CREDENTIALS = /^bearer +([a-z0-9._~+/-]+=*)$/i
 type Presented = { kind: 'none' } | { kind: 'malformed' } | { kind: 'token'; token: string }
 
 /** Judges an Authorization header. Other schemes count as no token; a broken Bearer one as a bad token. */
-export const readBearer = rememberLast((header: string | null): Presented => {
+export function readBearer(header: string | null): Presented {
   if (header === null || !/^bearer\b/i.test(header.trim())) return { kind: 'none' }
   const token = CREDENTIALS.exec(header.trim())?.[1]
   return token === undefined ? { kind: 'malformed' } : { kind: 'token', token }
-})
+}
 
 /** The challenge of a 401 (RFC 6750 §3, RFC 9728 §5.1): Bearer first, scope before any free text. */
 export function challenge(policy: Policy, sent: boolean): string {
@@ -68,12 +67,16 @@ export function guardMcp(
   return admit(pluginToken?.trim() || presented.token, deps)
 }
 
-/** Lets a bearer token in, or answers it with 401: it is no good, or its account's upstream credential is dead. */
+/**
+ * Lets a bearer token in, or answers it with 401: it is no good, or its account's upstream credential is dead.
+ * @param before whom it let in before
+ */
 export function admit(
   token: string,
   { policy, verifier, vault, log }: GuardDeps,
+  before?: Caller,
 ): Result<Admitted, Reply> {
-  const verified = verifier.verify(token)
+  const verified = before && verifier.holds(before) ? ok(before) : verifier.verify(token)
   if (!verified.ok) {
     log.debug('bearer token refused', { reason: verified.error })
     return err(unauthorized(policy, true))

@@ -1,9 +1,9 @@
-import { type Exchange, openExchange } from '../mcp/exchange.ts'
+import type { Exchange } from '../mcp/exchange.ts'
 import type { ClientMessage, RpcRequest } from '../mcp/rpc.ts'
 import { err, ok, type Result, type Soon } from '../result.ts'
 import type { Refusal } from '../session/refusal.ts'
 import type { Session } from '../session/session.ts'
-import type { Caller, HttpDeps } from './deps.ts'
+import type { Caller, McpDeps } from './deps.ts'
 import {
   accepted,
   exchangeReply,
@@ -25,7 +25,7 @@ const MAX_EARLY_MESSAGES = 256
 export async function initialize(
   request: RpcRequest,
   caller: Caller,
-  deps: HttpDeps,
+  deps: McpDeps,
 ): Promise<Reply> {
   const early: string[] = []
   let result = ''
@@ -42,8 +42,7 @@ export async function initialize(
   if (sessionId === undefined) return jsonReply(200, result)
   const session = deps.registry.find(caller, sessionId)
   if (!session.ok) return sessionNotFound()
-  const exchange = openExchange({
-    clock: deps.clock,
+  const exchange = deps.openExchange({
     streams: session.value.streams,
     ids: [request.idText],
     holder: caller,
@@ -59,12 +58,11 @@ export function call(
   session: Session,
   request: RpcRequest,
   caller: Caller,
-  deps: HttpDeps,
+  deps: McpDeps,
 ): Soon<Taken> {
   const refusal = denied(deps, caller, session, request, false)
   if (refusal) return err(deniedReply(deps, refusal))
-  const exchange = openExchange({
-    clock: deps.clock,
+  const exchange = deps.openExchange({
     streams: session.streams,
     ids: [request.idText],
     holder: caller,
@@ -81,7 +79,7 @@ const opened = (
   taken: Result<unknown, Refusal>,
   exchange: Exchange,
   { idText }: RpcRequest,
-  { policy }: HttpDeps,
+  { policy }: McpDeps,
 ): Taken => (taken.ok ? ok(exchange) : err(refused(taken.error, policy, idText)))
 
 /** Hands notifications, responses or a batch to the session's child: requests open an exchange, the rest is 202. */
@@ -90,11 +88,10 @@ export async function converse(
   session: Session,
   messages: readonly ClientMessage[],
   caller: Caller,
-  deps: HttpDeps,
+  deps: McpDeps,
 ): Promise<Taken> {
   const requests = messages.filter((message) => message.kind === 'request')
-  const exchange = openExchange({
-    clock: deps.clock,
+  const exchange = deps.openExchange({
     streams: session.streams,
     ids: requests.map(({ idText }) => idText),
     batch: true,

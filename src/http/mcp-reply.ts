@@ -7,14 +7,17 @@ import type { Refusal } from '../session/refusal.ts'
 import { unauthorized } from './guard.ts'
 import type { Reply } from './reply.ts'
 
-const JSON_HEADERS = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }
+const JSON_HEADERS = Object.freeze({
+  'Content-Type': 'application/json',
+  'Cache-Control': 'no-store',
+})
 
-const STREAM_HEADERS = {
+const STREAM_HEADERS = Object.freeze({
   'Content-Type': 'text/event-stream',
   'Cache-Control': 'no-cache, no-transform',
   // nginx holds a stream back otherwise.
   'X-Accel-Buffering': 'no',
-}
+})
 
 /** Counted in the metrics; nobody reads it. */
 const CLIENT_GONE = 499
@@ -51,8 +54,12 @@ export const rejected = (rejection: Rejection): Reply =>
 /** An event stream; `headers` are the session's. */
 export const streamReply = (
   body: ReadableStream<Uint8Array>,
-  headers: Record<string, string> = {},
-): Reply => ({ status: 200, body, headers: { ...STREAM_HEADERS, ...headers } })
+  headers?: Record<string, string>,
+): Reply => ({
+  status: 200,
+  body,
+  headers: headers ? { ...STREAM_HEADERS, ...headers } : STREAM_HEADERS,
+})
 
 /** 204: there is nothing more to come on the stream that was asked for; SDKs stop asking. */
 export const nothingMore = (): Reply => ({ status: 204, body: null })

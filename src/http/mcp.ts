@@ -11,8 +11,8 @@ import {
 import { parseBody } from '../mcp/parse.ts'
 import { err, ok, type Result, type Soon } from '../result.ts'
 import type { Session } from '../session/session.ts'
-import type { Caller, HttpDeps } from './deps.ts'
-import { admit, bearerPlugin, guardMcp } from './guard.ts'
+import type { Caller, McpDeps } from './deps.ts'
+import { type Admitted, admit, bearerPlugin, guardMcp } from './guard.ts'
 import { call, converse, initialize, type Taken } from './hand-over.ts'
 import {
   exchangeReply,
@@ -25,13 +25,13 @@ import {
 } from './mcp-reply.ts'
 import { modern } from './modern.ts'
 import { problemResponse } from './problem.ts'
-import { type Reply, responseOf } from './reply.ts'
+import type { Reply } from './reply.ts'
 import { announcedBytes, bytesOf } from './request.ts'
 
-/** A POST that may bring its body: what its headers say, and the token that let it in. */
+/** A POST that may bring its body: what its headers say, and who sent it. */
 interface Posted {
   headers: InboundHeaders
-  token: string
+  admitted: Admitted
   /** The length of the body in bytes, if that is said. */
   announced: number | undefined
 }
@@ -49,7 +49,7 @@ export interface McpOptions {
  */
 export async function answerMcp(
   request: Request,
-  deps: HttpDeps,
+  deps: McpDeps,
   { standing, pluginToken }: McpOptions = {},
 ): Promise<Response> {
   try {
@@ -62,7 +62,7 @@ export async function answerMcp(
       reply = came.ok ? replyOf(await came.value.respond(), came.value, request) : came.error
     } else reply = posted.error
     deps.metrics.requests.inc({ method: request.method, status: String(reply.status) })
-    return responseOf(reply, standing)
+    return deps.respond(reply, standing)
   } catch (error) {
     const response = problemResponse(deps, request, 'UNKNOWN', error)
     for (const name in standing) response.headers.set(name, standing[name] ?? '')
@@ -71,7 +71,7 @@ export async function answerMcp(
 }
 
 /** The same as a route. */
-export const mcpRoutes = (deps: HttpDeps) =>
+export const mcpRoutes = (deps: McpDeps) =>
   new Elysia({ name: 'mcp' })
     .use(bearerPlugin())
     .all('/mcp', ({ request, bearer }) => answerMcp(request, deps, { pluginToken: bearer }), {
@@ -88,7 +88,7 @@ function headersOf({ headers }: Request): InboundHeaders {
 }
 
 /** What can be done about a request before its body is read: a POST that may bring it, or the reply to any other. */
-function begin(request: Request, deps: HttpDeps, pluginToken?: string): Result<Posted, Reply> {
+function begin(request: Request, deps: McpDeps, pluginToken?: string): Result<Posted, Reply> {
   const admitted = guardMcp(request, deps, pluginToken)
   if (!admitted.ok) return admitted
   const headers = headersOf(request)
@@ -97,7 +97,7 @@ function begin(request: Request, deps: HttpDeps, pluginToken?: string): Result<P
   const announced = announcedBytes(request)
   if (announced !== undefined && announced > deps.config.maxBodyBytes) return err(tooLarge())
   const fit = checkPostHeaders(headers)
-  return fit.ok ? ok({ headers, token: admitted.value.token, announced }) : err(rejected(fit.error))
+  return fit.ok ? ok({ headers, admitted: admitted.value, announced }) : err(rejected(fit.error))
 }
 
 /** GET and DELETE. */
@@ -105,7 +105,7 @@ function withoutBody(
   request: Request,
   headers: InboundHeaders,
   caller: Caller,
-  deps: HttpDeps,
+  deps: McpDeps,
 ): Reply {
   const route = routeSession(request.method === 'GET' ? 'GET' : 'DELETE', headers)
   if (!route.ok) return rejected(route.error)
@@ -117,7 +117,7 @@ function withoutBody(
 }
 
 /** A stream for what belongs to no call, or what a client missed on the one that its `Last-Event-ID` names. */
-function listen(request: Request, session: Session, caller: Caller, deps: HttpDeps): Reply {
+function listen(request: Request, session: Session, caller: Caller, deps: McpDeps): Reply {
   const reader = session.listen(caller, request.headers.get('last-event-id') || undefined)
   if (!reader.ok) return refused(reader.error, deps.policy, undefined)
   if (reader.value === undefined) return nothingMore()
@@ -130,12 +130,12 @@ function listen(request: Request, session: Session, caller: Caller, deps: HttpDe
 /** Reads the messages of a POST and hands them to where they go. */
 function take(
   request: Request,
-  { headers, token }: Posted,
+  { headers, admitted: before }: Posted,
   body: Uint8Array,
-  deps: HttpDeps,
+  deps: McpDeps,
 ): Soon<Taken> {
   // A body may come slowly, and the login may have ended meanwhile.
-  const admitted = admit(token, deps)
+  const admitted = admit(before.token, deps, before.caller)
   if (!admitted.ok) return admitted
   const { caller } = admitted.value
   const parsed = parseBody(body)

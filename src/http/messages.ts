@@ -1,5 +1,5 @@
 import { standingHeaders } from './cors.ts'
-import type { HttpDeps } from './deps.ts'
+import type { McpDeps } from './deps.ts'
 import { answerMcp } from './mcp.ts'
 import { isFor } from './request.ts'
 import { ruleFor } from './surface.ts'
@@ -11,7 +11,7 @@ export const isMessages = (request: Request): boolean =>
   request.method === 'POST' && isFor(request, PATH)
 
 /** Answers those requests. What the gate looks at on this path, the guard of /mcp sees to. */
-export function createMessages(deps: HttpDeps): (request: Request) => Promise<Response> {
+export function createMessages(deps: McpDeps): (request: Request) => Promise<Response> {
   const rule = ruleFor(PATH)
   return (request) => {
     const standing = standingHeaders(rule, request.headers.get('origin'), deps.config)

@@ -1,8 +1,9 @@
 import { checkModern, type ModernHeaders } from '../mcp/modern/check.ts'
-import { openModernExchange } from '../mcp/modern/exchange.ts'
+import type { ModernReply } from '../mcp/modern/exchange.ts'
 import { LIST_MEMBERS, type Outcome } from '../mcp/modern/outcome.ts'
 import { errorText, type RpcNotification, type RpcRequest, rpcRequest } from '../mcp/rpc.ts'
-import type { Caller, HttpDeps } from './deps.ts'
+import type { Refusal } from '../session/refusal.ts'
+import type { Caller, HttpDeps, McpDeps } from './deps.ts'
 import { accepted, jsonReply, noReply, refused, retryAfter, streamReply } from './mcp-reply.ts'
 import { denied, deniedReply } from './mcp-scope.ts'
 import type { Reply } from './reply.ts'
@@ -14,7 +15,7 @@ export async function modern(
   http: Request,
   message: RpcRequest | RpcNotification,
   caller: Caller,
-  deps: HttpDeps,
+  deps: McpDeps,
 ): Promise<Reply> {
   // A client says that it has cancelled by closing the response; it may say so besides.
   if (message.kind === 'notification') return accepted()
@@ -28,8 +29,7 @@ export async function modern(
 
   let taken: { cancel(reason: string): void } | undefined
   let gone = false
-  const exchange = openModernExchange({
-    clock: deps.clock,
+  const exchange = deps.openModernExchange({
     familyId: caller.familyId,
     client: http,
     gone() {
@@ -37,24 +37,34 @@ export async function modern(
       taken?.cancel('The client closed the response')
     },
   })
-  const coming = deps.registry.modern.request({
-    caller,
-    call: call.value,
-    sink: exchange,
-    shown: (text) => shownTo(caller, message, text, deps),
-    hasLeft: () => gone,
-    mayRead: (uri) => !deps.permissions.denial(reading(uri), caller.scopes),
-  })
-  const came = coming instanceof Promise ? await coming : coming
-  if (!came.ok) {
-    const { kind, reason } = came.error
-    // There is no session to be found: a child was given up while the request waited for it.
-    const error = kind === 'not-found' ? { kind: 'later' as const, reason } : came.error
-    return refused(error, deps.policy, message.idText)
+  try {
+    const coming = deps.registry.modern.request({
+      caller,
+      call: call.value,
+      sink: exchange,
+      shown: (text) => shownTo(caller, message, text, deps),
+      hasLeft: () => gone,
+      mayRead: (uri) => !deps.permissions.denial(reading(uri), caller.scopes),
+    })
+    const came = coming instanceof Promise ? await coming : coming
+    if (!came.ok) {
+      exchange.close()
+      return refusedReply(came.error, message, deps)
+    }
+    taken = came.value
+    if (gone) taken.cancel('The client closed the response')
+    return replyOf(await exchange.respond())
+  } catch (error) {
+    exchange.close()
+    throw error
   }
-  taken = came.value
-  if (gone) taken.cancel('The client closed the response')
-  const reply = await exchange.respond()
+}
+
+/** There is no session to be found: a child was given up while the request waited for it. */
+const refusedReply = (refusal: Refusal, { idText }: RpcRequest, { policy }: McpDeps): Reply =>
+  refused(refusal.kind === 'not-found' ? { ...refusal, kind: 'later' } : refusal, policy, idText)
+
+function replyOf(reply: ModernReply): Reply {
   switch (reply.kind) {
     case 'gone':
       return noReply()

@@ -2,35 +2,39 @@
 export interface Reply {
   readonly status: number
   readonly body: string | ReadableStream<Uint8Array> | null
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Fields
 }
 
-type Fields = Readonly<Record<string, string>>
+/** Header fields by their names. */
+export type Fields = Readonly<Record<string, string>>
 
-const NONE: Fields = {}
+const NONE: Fields = Object.freeze({})
 
-/** What was merged before, by the reply's headers and then by those of the path: most are constants. */
-const merged = new WeakMap<Fields, WeakMap<Fields, Headers>>()
+/** Makes the response of a reply. */
+export const responseOf = ({ status, body, headers = NONE }: Reply): Response =>
+  new Response(body, { status, headers })
 
-function merge(own: Fields, standing: Fields): Headers {
-  let known = merged.get(own)
-  if (!known) {
-    known = new WeakMap()
-    merged.set(own, known)
-  }
-  let headers = known.get(standing)
-  if (!headers) {
-    headers = new Headers({ ...own, ...standing })
-    known.set(standing, headers)
-  }
-  return headers
-}
+/** Makes the response of a reply, with the headers of its path. */
+export type Respond = (reply: Reply, standing?: Fields) => Response
 
 /**
- * Makes the response of a reply and the headers of its path. They are given to it together and ready-made: a header
- * that is set afterwards costs more than the response.
+ * Both kinds of headers are given to the response together, because one that is set afterwards costs more than the
+ * response. What consists of constants (frozen objects) is merged once and kept.
  */
-export const responseOf = (
-  { status, body, headers = NONE }: Reply,
-  standing: Fields = NONE,
-): Response => new Response(body, { status, headers: merge(headers, standing) })
+export function createRespond(): Respond {
+  const kept = new WeakMap<Fields, WeakMap<Fields, Headers>>()
+
+  const keep = (own: Fields, standing: Fields): Headers => {
+    const known = kept.get(own) ?? new WeakMap<Fields, Headers>()
+    kept.set(own, known)
+    const headers = known.get(standing) ?? new Headers({ ...own, ...standing })
+    known.set(standing, headers)
+    return headers
+  }
+
+  return ({ status, body, headers: own = NONE }, standing = NONE) => {
+    const constant = Object.isFrozen(own) && Object.isFrozen(standing)
+    const headers = constant ? keep(own, standing) : { ...own, ...standing }
+    return new Response(body, { status, headers })
+  }
+}

@@ -34,7 +34,6 @@ export interface Exchange extends CallSink {
 }
 
 export interface ExchangeOptions {
-  clock: Clock
   streams: SessionStreams
   /** JSON source of the ids of the requests, in their order. */
   ids: readonly string[]
@@ -51,19 +50,20 @@ export interface ExchangeOptions {
 }
 
 /** Opens the exchange of one POST that carries at least one request. */
-export const openExchange = (options: ExchangeOptions): Exchange => new PostExchange(options)
+export type OpenExchange = (options: ExchangeOptions) => Exchange
 
-/** The exchanges that wait, for each clock. */
-const silences = new WeakMap<Clock, Deadlines>()
+/** What opens exchanges: their silences stand in one list. */
+export function createExchanges(clock: Clock): OpenExchange {
+  const shared = { clock, silences: new Deadlines(clock, SILENCE_MS) }
+  return (options) => new PostExchange(shared, options)
+}
 
-function silencesOf(clock: Clock): Deadlines {
-  const known = silences.get(clock) ?? new Deadlines(clock, SILENCE_MS)
-  silences.set(clock, known)
-  return known
+interface Shared {
+  readonly clock: Clock
+  readonly silences: Deadlines
 }
 
 class PostExchange implements Exchange, Due {
-  private readonly options: ExchangeOptions
   private readonly reply: Promise<ExchangeReply>
   private resolve: (reply: ExchangeReply) => void = () => {}
   /** Answers that wait for the rest of their batch, oldest first. */
@@ -79,8 +79,10 @@ class PostExchange implements Exchange, Due {
   before: Due | undefined = undefined
   after: Due | undefined = undefined
 
-  constructor(options: ExchangeOptions) {
-    this.options = options
+  constructor(
+    private readonly shared: Shared,
+    private readonly options: ExchangeOptions,
+  ) {
     this.reply = new Promise((resolve) => {
       this.resolve = resolve
     })
@@ -104,7 +106,7 @@ class PostExchange implements Exchange, Due {
   respond(): Promise<ExchangeReply> {
     if (this.asked) throw new Error('an exchange has one reply')
     this.asked = true
-    if (!this.replied) silencesOf(this.options.clock).add(this)
+    if (!this.replied) this.shared.silences.add(this)
     return this.reply
   }
 
@@ -145,7 +147,7 @@ class PostExchange implements Exchange, Due {
     const isLarge = body.length >= PACED_LENGTH
     this.replyWith({
       kind: 'json',
-      body: isLarge ? createPacedBody(this.options.clock, Buffer.from(body)) : body,
+      body: isLarge ? createPacedBody(this.shared.clock, Buffer.from(body)) : body,
     })
   }
 
@@ -167,7 +169,7 @@ class PostExchange implements Exchange, Due {
   }
 
   private replyWith(reply: ExchangeReply): void {
-    if (this.asked) silencesOf(this.options.clock).remove(this)
+    this.shared.silences.remove(this)
     this.replied = true
     this.resolve(reply)
   }

@@ -1,6 +1,6 @@
 import { type Clock, HOUR_MS, MINUTE_MS } from '../clock.ts'
 import type { Config } from '../config.ts'
-import { hashToken } from '../crypto.ts'
+import { hashToken, type TokenHash } from '../crypto.ts'
 import { createOnce } from '../once.ts'
 import { err, ok, type Result } from '../result.ts'
 import type { Caller } from '../store/families.ts'
@@ -20,6 +20,8 @@ export type TokenProblem = 'unknown' | 'expired' | 'revoked' | 'not-allowed'
 export interface Verifier {
   /** Resolves a bearer token to its caller (RFC 6750 §3.1: every problem is `invalid_token`). */
   verify(token: string): Result<Caller, TokenProblem>
+  /** Whether a verified caller need not be verified again yet: it was a moment ago, and nothing was revoked since. */
+  holds(caller: Caller): boolean
   /** Asks the store again about every token: something was revoked. */
   forget(): void
 }
@@ -37,7 +39,6 @@ export interface VerifierDeps {
 
 /** A token that was good a moment ago. Both times in epoch ms. */
 interface Remembered {
-  readonly token: string
   readonly verdict: { ok: true; value: Caller }
   readonly from: number
   readonly until: number
@@ -47,19 +48,11 @@ interface Remembered {
 export function createVerifier(deps: VerifierDeps): Verifier {
   const { store, clock, config, rememberMs = 0 } = deps
   const once = createOnce(clock, HOUR_MS)
-  /** By the token itself: to hash it would take longer than the rest. */
-  const remembered = new Map<string, Remembered>()
-  /** The one that was asked about last: every request asks twice. */
-  let last: Remembered | undefined
+  const remembered = new Map<TokenHash, Remembered>()
+  let callers = new WeakMap<Caller, Remembered>()
 
-  const recall = (token: string): Remembered | undefined => {
-    if (last?.token !== token) last = remembered.get(token)
-    return last
-  }
-
-  function judge(token: string, now: number): Result<Caller, TokenProblem> {
-    if (!ACCESS_TOKEN.test(token)) return err('unknown')
-    const row = store.tokens.findAccess(hashToken(token))
+  function judge(tokenHash: TokenHash, now: number): Result<Caller, TokenProblem> {
+    const row = store.tokens.findAccess(tokenHash)
     if (!row) return err('unknown')
     // Even an expired token proves that the answer it came in has arrived: the refresh token before it is spent.
     if (row.presentedAt === null) note(() => store.tokens.markAccess(now, row.tokenHash))
@@ -84,35 +77,40 @@ export function createVerifier(deps: VerifierDeps): Verifier {
     const verdict = ok(caller)
     if (rememberMs > 0) {
       tidy(now)
-      last = { token, verdict, from: now, until: Math.min(now + rememberMs, row.expiresAt) }
-      remembered.delete(token)
-      remembered.set(token, last)
+      const until = Math.min(now + rememberMs, row.expiresAt)
+      const entry = { verdict, from: now, until }
+      remembered.delete(tokenHash)
+      remembered.set(tokenHash, entry)
+      callers.set(caller, entry)
     }
     return verdict
   }
 
   /** Drops what counts no longer; the oldest come first. */
   function tidy(now: number): void {
-    for (const [token, { until }] of remembered) {
+    for (const [tokenHash, { until }] of remembered) {
       if (until > now && remembered.size < MAX_REMEMBERED) return
-      remembered.delete(token)
+      remembered.delete(tokenHash)
     }
   }
 
-  function forget(): void {
-    remembered.clear()
-    last = undefined
-  }
+  // A clock that was put back would lengthen the time.
+  const counts = (known: Remembered | undefined, now: number): known is Remembered =>
+    known !== undefined && now >= known.from && now < known.until
 
   return {
     verify(token) {
+      if (!ACCESS_TOKEN.test(token)) return err('unknown')
+      const tokenHash = hashToken(token)
       const now = clock.now()
-      const known = recall(token)
-      // A clock that was put back would lengthen the time.
-      const counts = known !== undefined && now >= known.from && now < known.until
-      return counts ? known.verdict : judge(token, now)
+      const known = remembered.get(tokenHash)
+      return counts(known, now) ? known.verdict : judge(tokenHash, now)
     },
-    forget,
+    holds: (caller) => counts(callers.get(caller), clock.now()),
+    forget() {
+      remembered.clear()
+      callers = new WeakMap()
+    },
   }
 }
 

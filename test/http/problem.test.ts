@@ -13,7 +13,7 @@ beforeEach(() => {
       clients: { register: fail },
       authorization: { begin: fail, decide: fail, visit: fail, callback: fail },
       tokens: { exchange: fail, revoke: fail },
-      verifier: { verify: fail, forget: fail },
+      verifier: { verify: fail, holds: fail, forget: fail },
     },
   })
 })

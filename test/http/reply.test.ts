@@ -1,22 +1,25 @@
 import { expect, test } from 'bun:test'
-import { responseOf } from '../../src/http/reply.ts'
+import { createRespond } from '../../src/http/reply.ts'
 import { isFor } from '../../src/http/request.ts'
 
 test('a reply has its own headers and those of its path, and no reply changes another’s', async () => {
-  const own = { 'Content-Type': 'application/json' }
-  const standing = { Vary: 'Origin' }
-  const first = responseOf({ status: 404, body: '{}', headers: own }, standing)
-  first.headers.set('Vary', 'changed')
-  const second = responseOf({ status: 200, body: '{}', headers: own }, standing)
-  expect([first.status, second.status]).toEqual([404, 200])
-  expect(Object.fromEntries(second.headers)).toEqual({
-    'content-type': 'application/json',
-    vary: 'Origin',
-  })
-  expect(Object.fromEntries(responseOf({ status: 200, body: '{}', headers: own }).headers)).toEqual(
-    { 'content-type': 'application/json' },
-  )
-  expect(await responseOf({ status: 202, body: null }).text()).toBe('')
+  const respond = createRespond()
+  for (const frozen of [true, false]) {
+    const own = { 'Content-Type': 'application/json' }
+    const standing = { Vary: 'Origin' }
+    if (frozen) for (const each of [own, standing]) Object.freeze(each)
+    const first = respond({ status: 404, body: '{}', headers: own }, standing)
+    first.headers.set('Vary', 'changed')
+    const second = respond({ status: 200, body: '{}', headers: own }, standing)
+    expect([first.status, second.status]).toEqual([404, 200])
+    expect(Object.fromEntries(second.headers)).toEqual({
+      'content-type': 'application/json',
+      vary: 'Origin',
+    })
+    const alone = respond({ status: 200, body: '{}', headers: own })
+    expect(Object.fromEntries(alone.headers)).toEqual({ 'content-type': 'application/json' })
+  }
+  expect(await respond({ status: 202, body: null }).text()).toBe('')
 })
 
 test.each([

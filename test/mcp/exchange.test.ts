@@ -1,5 +1,9 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
-import { type ExchangeOptions, type ExchangeReply, openExchange } from '../../src/mcp/exchange.ts'
+import {
+  createExchanges,
+  type ExchangeOptions,
+  type ExchangeReply,
+} from '../../src/mcp/exchange.ts'
 import { createOutbox } from '../../src/mcp/outbox.ts'
 import { renderEvent } from '../../src/mcp/sse.ts'
 import type { SessionStreams } from '../../src/mcp/streams.ts'
@@ -15,7 +19,7 @@ beforeEach(() => {
 })
 
 const exchange = (given: Partial<ExchangeOptions> = {}) =>
-  openExchange({ clock, streams, ids: ['1'], holder: HOLDER, ...given })
+  createExchanges(clock)({ streams, ids: ['1'], holder: HOLDER, ...given })
 
 const body = (reply: ExchangeReply): ReadableStream<Uint8Array> => {
   if (reply.kind !== 'stream') throw new Error(`not a stream but ${reply.kind}`)

@@ -146,3 +146,24 @@ test('each of many tokens that it remembers keeps its own caller', async () => {
   expect(familyOf(desk.access_token)).toBe(first[1] as string)
   expect(familyOf(phone.access_token)).toBe('revoked')
 })
+
+test('a caller holds for the remembered time, until something is revoked, and only as the one that was verified', async () => {
+  const verifier = createVerifier({ ...kit, rememberMs: SECOND_MS })
+  const { access_token } = await kit.connect(client)
+  const verified = () => {
+    const result = verifier.verify(access_token)
+    if (!result.ok) throw new Error(result.error)
+    return result.value
+  }
+  const caller = verified()
+  expect(verifier.holds(caller)).toBe(true)
+  expect(verifier.holds({ ...caller })).toBe(false)
+  verifier.forget()
+  expect(verifier.holds(caller)).toBe(false)
+  const again = verified()
+  expect(verifier.holds(again)).toBe(true)
+  await kit.clock.advance(SECOND_MS)
+  expect(verifier.holds(again)).toBe(false)
+  const always = createVerifier(kit).verify(access_token)
+  expect(always.ok && createVerifier(kit).holds(always.value)).toBe(false)
+})

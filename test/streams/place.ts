@@ -63,6 +63,7 @@ export function openPlace({ real = false, config = {} }: PlaceOptions = {}) {
           const user = USERS.find((name) => name === token)
           return user ? ok(world[user]) : err('unknown')
         },
+        holds: () => false,
         forget() {},
       },
     },

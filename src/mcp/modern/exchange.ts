@@ -31,30 +31,32 @@ export type ModernReply =
 export interface ModernExchange extends ModernSink {
   /**
    * The reply: JSON when the outcome is the first thing said, a stream without event ids as soon as anything else comes
-   * first or nothing came for 5 s, counted from the opening. It may be asked for once.
+   * first or nothing came for 5 s, counted from this call. It may be asked for once.
    */
   respond(): Promise<ModernReply>
+  /** Ends it for a request that gets another reply: nobody is watched or told any more. */
+  close(): void
 }
 
 export interface ModernExchangeOptions extends Holder {
-  clock: Clock
   /** Its signal aborts when the client goes away. */
   client: { readonly signal: AbortSignal }
   /** Called once when the client goes before it had the outcome: that cancels the request. */
   gone(): void
 }
 
-/** Opens the exchange of one request. */
-export const openModernExchange = (options: ModernExchangeOptions): ModernExchange =>
-  new RequestExchange(options)
+/** Opens the exchange of one request, which ends with its outcome, its client, or `close`. */
+export type OpenModernExchange = (options: ModernExchangeOptions) => ModernExchange
 
-/** The exchanges whose clients are not watched yet, for each clock. */
-const unwatched = new WeakMap<Clock, Deadlines>()
+/** What opens exchanges: those whose clients are not watched yet stand in one list. */
+export function createModernExchanges(clock: Clock): OpenModernExchange {
+  const shared = { clock, unwatched: new Deadlines(clock, UNWATCHED_MS) }
+  return (options) => new RequestExchange(shared, options)
+}
 
-function unwatchedOf(clock: Clock): Deadlines {
-  const known = unwatched.get(clock) ?? new Deadlines(clock, UNWATCHED_MS)
-  unwatched.set(clock, known)
-  return known
+interface Shared {
+  readonly clock: Clock
+  readonly unwatched: Deadlines
 }
 
 class RequestExchange implements ModernExchange, Due {
@@ -64,16 +66,21 @@ class RequestExchange implements ModernExchange, Due {
   /** The outcome was said, or nobody hears it. */
   private over = false
   private watched = false
+  /** When the reply was asked for, as the clock's `elapsed`. */
+  private askedAt: number | undefined
   private stopTimer: Cancel | undefined
   due = 0
   before: Due | undefined = undefined
   after: Due | undefined = undefined
 
-  constructor(private readonly options: ModernExchangeOptions) {
+  constructor(
+    private readonly shared: Shared,
+    private readonly options: ModernExchangeOptions,
+  ) {
     this.reply = new Promise((resolve) => {
       this.resolve = resolve
     })
-    unwatchedOf(options.clock).add(this)
+    shared.unwatched.add(this)
   }
 
   message(text: string): void {
@@ -91,14 +98,26 @@ class RequestExchange implements ModernExchange, Due {
   }
 
   respond(): Promise<ModernReply> {
+    this.askedAt = this.shared.clock.elapsed()
+    if (this.watched) this.awaitSilence()
     return this.reply
+  }
+
+  close(): void {
+    if (!this.over) this.settle()
   }
 
   /** It takes long. */
   expire(): void {
     this.watch()
-    if (this.over || this.reader) return
-    this.stopTimer = this.options.clock.after(SILENCE_MS - UNWATCHED_MS, () => this.stream())
+    this.awaitSilence()
+  }
+
+  private awaitSilence(): void {
+    if (this.over || this.reader || this.askedAt === undefined) return
+    const { clock } = this.shared
+    const left = SILENCE_MS - (clock.elapsed() - this.askedAt)
+    this.stopTimer = clock.after(left, () => this.stream())
   }
 
   private watch(): void {
@@ -123,8 +142,13 @@ class RequestExchange implements ModernExchange, Due {
     this.watch()
     if (this.over) return undefined
     this.stopTimer?.()
-    const { clock, familyId } = this.options
-    this.reader = createReader({ clock, familyId, listens: false, left: () => this.leave() })
+    const { familyId } = this.options
+    this.reader = createReader({
+      clock: this.shared.clock,
+      familyId,
+      listens: false,
+      left: () => this.leave(),
+    })
     this.resolve({ kind: 'stream', body: this.reader.body })
     return this.reader
   }
@@ -132,7 +156,7 @@ class RequestExchange implements ModernExchange, Due {
   private settle(): void {
     this.over = true
     this.stopTimer?.()
-    unwatchedOf(this.options.clock).remove(this)
+    this.shared.unwatched.remove(this)
   }
 }
 

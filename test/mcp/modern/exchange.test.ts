@@ -1,12 +1,13 @@
 import { expect, test } from 'bun:test'
-import { openModernExchange } from '../../../src/mcp/modern/exchange.ts'
+import { createModernExchanges } from '../../../src/mcp/modern/exchange.ts'
 import { manualClock } from '../../fixtures/clock.ts'
 
 function open() {
   const clock = manualClock()
   let gone = 0
   const client = new AbortController()
-  const exchange = openModernExchange({ clock, client, familyId: 'f', gone: () => void gone++ })
+  const open = createModernExchanges(clock)
+  const exchange = open({ client, familyId: 'f', gone: () => void gone++ })
   return { clock, client, exchange, gone: () => gone }
 }
 
@@ -85,4 +86,30 @@ test('a client that leaves at once is noticed within a moment, and when its repl
   streaming.exchange.message('{}')
   expect(await streaming.exchange.respond()).toEqual({ kind: 'gone' })
   expect(streaming.gone()).toBe(1)
+})
+
+test('silence is counted from when the reply is asked for: a child that starts slowly is not silent', async () => {
+  for (const started of [0, 50, 9_000]) {
+    const { clock, exchange } = open()
+    await clock.advance(started)
+    let kind = ''
+    void exchange.respond().then((reply) => {
+      kind = reply.kind
+    })
+    await clock.advance(4_999)
+    expect(kind).toBe('')
+    await clock.advance(1)
+    expect(kind).toBe('stream')
+  }
+})
+
+test('one whose request gets another reply leaves nothing behind', async () => {
+  const { client, clock, exchange, gone } = open()
+  await clock.advance(200)
+  exchange.close()
+  exchange.close()
+  client.abort()
+  exchange.end(OUTCOME)
+  await clock.advance(10_000)
+  expect([gone(), clock.pending]).toEqual([0, 0])
 })
