@@ -111,6 +111,11 @@ export function createStepUps({
     return heard.audited++ < MAX_AUDITED
   }
 
+  /** Its person was asked and gave no more; one that challenges break is told so for good already. */
+  const quieten = (heard: Heard): void => {
+    heard.plainUntil = Math.max(heard.plainUntil, clock.now() + NO_MS)
+  }
+
   const unanswered = (asker: Asker): Challenge | undefined => {
     const challenge = challenges.get(keyOf(asker))
     return challenge && clock.now() - challenge.at <= LOGIN_MS ? challenge : undefined
@@ -144,12 +149,12 @@ export function createStepUps({
       const heard = hear(id)
       heard.browserHash = asker.browserHash
       const challenge = unanswered(asker)
-      if (challenge && !covers(scopes, challenge.missing)) heard.plainUntil = clock.now() + NO_MS
+      if (challenge && !covers(scopes, challenge.missing)) quieten(heard)
       challenges.delete(keyOf(asker))
     },
     declined(asker) {
       const challenge = unanswered(asker)
-      if (challenge) hear(challenge.familyId).plainUntil = clock.now() + NO_MS
+      if (challenge) quieten(hear(challenge.familyId))
       challenges.delete(keyOf(asker))
     },
   }

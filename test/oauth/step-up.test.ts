@@ -121,6 +121,14 @@ test.each([
   expect(refuse(family)).toBe('challenge')
 })
 
+test('what a challenge broke once stays unchallenged, whatever its person says then', async () => {
+  const { clock, stepUps, refuse } = setUpChallenged()
+  stepUps.refreshed('f')
+  stepUps.declined(HERE)
+  await clock.advance(HOUR_MS + MINUTE_MS)
+  expect(refuse()).toBe('plain')
+})
+
 test('a login elsewhere, or long after, answers no challenge', async () => {
   const { clock, stepUps, refuse } = setUpChallenged()
   stepUps.opened(ELSEWHERE, { id: 'elsewhere', scopes: LESS })
