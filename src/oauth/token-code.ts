@@ -11,7 +11,7 @@ export const codeGrant: GrantType = {
   parameters: ['code', 'redirect_uri', 'code_verifier', 'resource'],
 
   exchange(deps, form, clientId) {
-    const { store, clock, policy, revocation } = deps
+    const { store, clock, policy, revocation, codeReused } = deps
     const now = clock.now()
     const codeHash = hashToken(requiredParam(form, 'code'))
     const redirectUri = requiredParam(form, 'redirect_uri')
@@ -23,8 +23,8 @@ export const codeGrant: GrantType = {
     // RFC 6749 §4.1.2: who comes second may be the thief or the robbed; both lose.
     if (code.consumedAt !== null) {
       const reason = 'an authorization code was used twice'
-      // Once: whoever has the code could fill the audit trail with it.
-      if (code.familyRevokedAt === null)
+      // Also when the login has ended meanwhile. Once: whoever has the code could fill the audit trail with it.
+      if (codeReused.first(familyId))
         store.audit.add(now, { event: 'code.reused', accountId, clientId, familyId, reason })
       revocation.revokeFamily(familyId, reason)
       throw invalidGrant('the code was used before')

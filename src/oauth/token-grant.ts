@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import { OAuthError } from '../errors.ts'
+import type { Once } from '../once.ts'
 import type { Standing } from '../store/families.ts'
 import type { MintDeps, TokenResponse } from './mint.ts'
 import type { Policy } from './policy.ts'
@@ -17,13 +18,19 @@ export interface TokenDeps extends MintDeps {
   config: Pick<Config, 'accessTokenTtlMs' | 'refreshTokenTtlMs' | 'refreshGraceMs' | 'allowedUsers'>
 }
 
+/** What one of them works with besides. */
+interface GrantDeps extends TokenDeps {
+  /** Whether a login's code comes again for the first time. */
+  codeReused: Once
+}
+
 /** One grant type of the token endpoint: the parameters it reads, and what it does with them. */
 export interface GrantType {
   readonly name: 'authorization_code' | 'refresh_token'
   /** Everything else in the form is dropped before `exchange` sees it. */
   readonly parameters: readonly string[]
   /** Throws OAuthError. Validates everything first; then consumes, mints and stores in one transaction. */
-  exchange(deps: TokenDeps, form: URLSearchParams, clientId: string): TokenResponse
+  exchange(deps: GrantDeps, form: URLSearchParams, clientId: string): TokenResponse
 }
 
 /** An `invalid_grant` that tells the client no more than that; `detail` is for the log. */

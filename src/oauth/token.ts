@@ -1,4 +1,4 @@
-import { HOUR_MS } from '../clock.ts'
+import { DAY_MS, HOUR_MS } from '../clock.ts'
 import { hashToken } from '../crypto.ts'
 import { OAuthError } from '../errors.ts'
 import type { Log } from '../log.ts'
@@ -19,17 +19,21 @@ export interface Tokens {
   revoke(form: URLSearchParams): void
 }
 
+/** So long a used code is known. */
+const USED_CODE_MS = DAY_MS
+
 const GRANT_TYPES: readonly GrantType[] = [codeGrant, refreshGrant]
 
 /** The token and the revocation endpoint. */
 export function createTokens(deps: TokenDeps & { log: Log; metrics: Metrics }): Tokens {
   const { store, policy, metrics, log, clock } = deps
   const once = createOnce(clock, HOUR_MS)
+  const codeReused = createOnce(clock, USED_CODE_MS)
 
   /** A client that is turned away although its login goes on finds that in its history, once an hour. */
   const exchangeNoted = (grant: GrantType, form: URLSearchParams, clientId: string) => {
     try {
-      return grant.exchange(deps, form, clientId)
+      return grant.exchange({ ...deps, codeReused }, form, clientId)
     } catch (error) {
       const reason = error instanceof OAuthError ? error.options.detail : undefined
       const row =

@@ -15,6 +15,10 @@ beforeEach(async () => {
 })
 afterEach(() => kit.close())
 
+/** The family of the login that came last. */
+const familyOf = () =>
+  kit.store.audit.list({ event: 'login.completed', limit: 1 })[0]?.familyId ?? ''
+
 const redeem = (changes: Record<string, string> = {}) => kit.redeem(client, login, changes)
 
 test('a code becomes tokens, with their life and scope said', async () => {
@@ -72,6 +76,26 @@ test('a used code is written down once, however often it comes', async () => {
   for (let count = 0; count < 3; count += 1) expect(await refusal(redeem())).toBe('invalid_grant')
   expect(kit.audited('code.reused')).toHaveLength(1)
   expect(kit.audited('family.revoked')).toHaveLength(1)
+})
+
+test.each([
+  ['was disconnected', () => kit.revocation.revokeFamily(familyOf(), 'disconnected')],
+  ['is over at Forgejo', () => kit.revocation.endAccount('account_1', 'revoked at Forgejo')],
+])('a used code that comes when its login %s is written down too, once', async (_why, end) => {
+  await redeem()
+  end()
+  for (let count = 0; count < 3; count += 1) expect(await refusal(redeem())).toBe('invalid_grant')
+  expect(kit.audited('code.reused')).toHaveLength(1)
+  expect(kit.ended).toHaveLength(1)
+})
+
+test('each used code is written down for its own login', async () => {
+  for (let count = 0; count < 2; count += 1) {
+    login = await kit.login(client)
+    await redeem()
+    expect(await refusal(redeem())).toBe('invalid_grant')
+  }
+  expect(kit.audited('code.reused')).toHaveLength(2)
 })
 
 test('a used code is still known after it expired', async () => {
