@@ -13,18 +13,19 @@ type RouteDeps = Pick<HttpDeps, 'authorization' | 'config'>
 /** The browser's way through a login: the authorize request, the consent form, and Forgejo sending it back. */
 export const authorizeRoutes = ({ authorization, config }: RouteDeps) => {
   const browserOf = (request: Request) => readCookie(request, 'browser', config)
+  const choiceOf = (request: Request) => readCookie(request, 'choice', config)
   return new Elysia({ name: 'authorize' })
     .get('/oauth/authorize', async ({ request }) => {
-      const choice = readCookie(request, 'choice', config)
-      const outcome = await authorization.begin(queryOf(request), browserOf(request), choice)
-      return showOutcome(outcome, 302, config)
+      const brought = [browserOf(request), choiceOf(request)] as const
+      return showOutcome(await authorization.begin(queryOf(request), ...brought), 302, config)
     })
     .post(
       '/oauth/consent',
       async ({ request }) => {
         if (!isOwnForm(request, config)) return foreignForm()
         const form = await readForm(request)
-        return showOutcome(await authorization.decide(form, browserOf(request)), 303, config)
+        const brought = [browserOf(request), choiceOf(request)] as const
+        return showOutcome(await authorization.decide(form, ...brought), 303, config)
       },
       { parse: 'none' },
     )

@@ -14,8 +14,12 @@ export interface Authorization {
     browser: string | undefined,
     choice?: string,
   ): Promise<AuthorizeOutcome>
-  /** `POST /oauth/consent`: on to Forgejo, or back to the client with `access_denied`. */
-  decide(form: URLSearchParams, browser: string | undefined): Promise<AuthorizeOutcome>
+  /** `POST /oauth/consent`: on to Forgejo, or back to the client with `access_denied`, or the page once more. */
+  decide(
+    form: URLSearchParams,
+    browser: string | undefined,
+    choice?: string,
+  ): Promise<AuthorizeOutcome>
   /** Somebody wants to see their connections: on to Forgejo, and back through the callback. */
   visit(browser: string | undefined): AuthorizeOutcome
   /** `GET /oauth/callback`: back to the client with a code or with why there is none, or signed in to look. */
@@ -27,7 +31,7 @@ export function createAuthorization(deps: FlowDeps): Authorization {
   const pages = createPageSessions(deps)
   return {
     begin: (query, browser, choice) => begin(deps, query, browser, choice),
-    decide: async (form, browser) => decide(deps, form, browser),
+    decide: async (form, browser, choice) => decide(deps, form, browser, choice),
     visit: (browser) => beginVisit(deps, browser),
     callback: (query, browser) =>
       isVisit(deps, query)

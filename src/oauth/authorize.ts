@@ -144,7 +144,7 @@ function askConsent(
     sealedRequest: sealRequest(sealer, ticketHash, request),
     expiresAt: now + LOGIN_TTL_MS,
   })
-  const needed = stepUps.asked({ clientId, browserHash })
+  const needed = stepUps.asked({ clientId, browserHash }, request.scopes)
   const view = consentView(config, ticket, request, { choice: brought.choice, needed })
   return { kind: 'consent', view, browser }
 }

@@ -9,13 +9,15 @@ import { lostLogin, otherBrowser, unclearDecision } from './problems.ts'
 import { refuse } from './return.ts'
 
 /**
- * Takes the user's decision, once, from the browser that began. An answer that chooses nothing is asked for again. Yes leads to Forgejo under a new state, so that the
+ * Takes the user's decision, once, from the browser that began. An answer that chooses nothing is asked for again, with
+ * the same marked as before: `choice` is the browser's last one. Yes leads to Forgejo under a new state, so that the
  * ticket in the page and the state in Forgejo's URLs say nothing of each other.
  */
 export function decide(
   deps: FlowDeps,
   form: URLSearchParams,
   browser: string | undefined,
+  choice: string | undefined,
 ): AuthorizeOutcome {
   const { store, log, clock } = deps
   const now = clock.now()
@@ -38,7 +40,8 @@ export function decide(
       const { request } = found.value
       const chosen = chooseScopes(request.scopes, form)
       if (chosen.ok) return allow(deps, now, found.value, chosen.value)
-      const view = consentView(deps.config, ticket, request, {})
+      const needed = neededBy(deps, found.value)
+      const view = consentView(deps.config, ticket, request, { choice, needed })
       return { kind: 'consent', view: { ...view, problem: chosen.error }, browser: browser ?? '' }
     }
     case 'deny':
@@ -48,16 +51,16 @@ export function decide(
   }
 }
 
+/** What the client may have been told to ask for. */
+const neededBy = ({ stepUps }: FlowDeps, { row: { browserHash }, request }: Pending) =>
+  stepUps.asked({ clientId: request.clientId, browserHash }, request.scopes)
+
 const page = (problem: typeof lostLogin): AuthorizeOutcome => ({ kind: 'page', problem })
 
 /** Sends the browser on. What was chosen is what the login will give; Forgejo is always asked for all it may grant. */
-function allow(
-  deps: FlowDeps,
-  now: number,
-  { row, request }: Pending,
-  scopes: string[],
-): AuthorizeOutcome {
-  const { store, sealer, upstream, stepUps } = deps
+function allow(deps: FlowDeps, now: number, pending: Pending, scopes: string[]): AuthorizeOutcome {
+  const { row, request } = pending
+  const { store, sealer, upstream } = deps
   const { clientId } = request
   const state = randomToken()
   const verifier = randomToken()
@@ -71,8 +74,7 @@ function allow(
   })
   if (!moved) return page(lostLogin)
   // What one tool needed says nothing of what the next app may do.
-  const needed = stepUps.asked({ clientId, browserHash: row.browserHash })
-  const remember = needed ? undefined : rememberChoice(request.scopes, scopes)
+  const remember = neededBy(deps, pending) ? undefined : rememberChoice(request.scopes, scopes)
   const location = upstream.authorizeUrl(state, verifier)
   return { kind: 'redirect', location, ...(remember !== undefined && { remember }) }
 }

@@ -41,7 +41,7 @@ export function openFamily(
     const reason = scopes.join(' ')
     store.audit.add(now, { event: 'login.completed', accountId, clientId, familyId, reason })
   })
-  stepUps.opened({ clientId, browserHash }, { id: familyId, scopes })
+  stepUps.opened({ clientId, browserHash }, { id: familyId, accountId, scopes })
   return code
 }
 

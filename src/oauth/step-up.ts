@@ -42,11 +42,14 @@ export interface StepUps {
   refused(caller: Caller, refused: Refused): 'challenge' | 'plain'
   /** A token of the family was refreshed. */
   refreshed(familyId: string): void
-  /** What a client was told to ask for, which may be why it comes now; undefined when it comes by itself. */
-  asked(asker: Asker): readonly string[] | undefined
+  /**
+   * What a client was told to ask for, which may be why it comes now and asks for `scopes`; undefined when it comes by
+   * itself, or what it lacked is not among them.
+   */
+  asked(asker: Asker, scopes: readonly string[]): readonly string[] | undefined
   /** A login opened a family with these scopes. */
-  opened(asker: Asker, family: { id: string; scopes: readonly string[] }): void
-  /** The person said no. */
+  opened(asker: Asker, family: { id: string; accountId: string; scopes: readonly string[] }): void
+  /** The person said no: whoever signed in last, because who it is now is not known. */
   declined(asker: Asker): void
 }
 
@@ -62,6 +65,7 @@ interface Heard {
 
 interface Challenge {
   at: number
+  accountId: string
   familyId: string
   missing: readonly string[]
   /** What a new login is to ask for: what the family has, and what was missing. */
@@ -90,6 +94,8 @@ export function createStepUps({
   const families = new Map<string, Heard>()
   /** The last challenge of each client in each browser that no login has answered. */
   const challenges = new Map<string, Challenge>()
+  /** The account that signed in last with each client in each browser. Nobody else's challenges are of interest there. */
+  const accounts = new Map<string, string>()
 
   const hear = (familyId: string): Heard =>
     keep(
@@ -133,9 +139,10 @@ export function createStepUps({
       if (now < heard.plainUntil || !open) return 'plain'
       heard.challengedAt = now
       const { browserHash } = heard
-      if (browserHash !== undefined) {
+      const key = browserHash && keyOf({ clientId, browserHash })
+      if (key !== undefined && accounts.get(key) === accountId) {
         const wanted = plainScopes([...caller.scopes, ...missing])
-        keep(challenges, keyOf({ clientId, browserHash }), { at: now, familyId, missing, wanted })
+        keep(challenges, key, { at: now, accountId, familyId, missing, wanted })
       }
       return 'challenge'
     },
@@ -144,12 +151,16 @@ export function createStepUps({
       if (heard?.challengedAt === undefined) return
       if (clock.now() - heard.challengedAt <= ANSWER_MS) heard.plainUntil = Number.POSITIVE_INFINITY
     },
-    asked: (asker) => unanswered(asker)?.wanted,
-    opened(asker, { id, scopes }) {
+    asked(asker, scopes) {
+      const challenge = unanswered(asker)
+      return challenge && covers(scopes, challenge.missing) ? challenge.wanted : undefined
+    },
+    opened(asker, { id, accountId, scopes }) {
       const heard = hear(id)
       heard.browserHash = asker.browserHash
       const challenge = unanswered(asker)
-      if (challenge && !covers(scopes, challenge.missing)) quieten(heard)
+      if (challenge?.accountId === accountId && !covers(scopes, challenge.missing)) quieten(heard)
+      keep(accounts, keyOf(asker), accountId)
       challenges.delete(keyOf(asker))
     },
     declined(asker) {

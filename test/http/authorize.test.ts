@@ -209,10 +209,15 @@ describe('the consent page', () => {
     const nothing = { 'area.repository': 'none', 'area.issue': 'none', 'area.user': 'none' }
     const again = await kit.send(
       '/oauth/consent',
-      form({ ticket, decision: 'allow', access: 'areas', ...nothing }, { cookie }),
+      form(
+        { ticket, decision: 'allow', access: 'areas', ...nothing },
+        { cookie: `${cookie}; __Host-fjmcp_choice=read` },
+      ),
     )
     expect(again.status).toBe(400)
-    expect(await again.text()).toContain('role="alert"')
+    const page = await again.text()
+    expect(page).toContain('role="alert"')
+    expect(page).toContain('name="access" value="read" checked')
     expect((await decide('allow', { ticket, cookie })).status).toBe(303)
   })
 

@@ -38,6 +38,24 @@ test('what it had and what it lacked is marked, whatever was chosen before', asy
   }
 })
 
+test('it is marked once more when the person chose nothing', async () => {
+  const { ticket } = await ask(browser)
+  const form = new URLSearchParams({ ticket, decision: 'allow', access: 'areas' })
+  const { view } = consentOf(await kit.authorization.decide(form, browser, 'read'))
+  expect(view).toMatchObject({ problem: 'nothing', marked: 'needed' })
+  expect(levels(view).sort()).toEqual(['issue write', 'repository read', 'user read'])
+})
+
+test('a request that does not offer what it lacked is asked about as ever', async () => {
+  const query = kit.query(client, { scope: 'read:repository read:issue' })
+  const { view } = consentOf(await kit.authorization.begin(query, browser))
+  expect(view.marked).toBe('all')
+  const form = new URLSearchParams({ ticket: view.ticket, decision: 'allow', access: 'areas' })
+  form.set('area.issue', 'read')
+  const sent = await kit.authorization.decide(form, browser)
+  expect(sent).toMatchObject({ kind: 'redirect', remember: 'repository-n.issue-r.' })
+})
+
 test('another browser, or another client, has nothing of it', async () => {
   expect((await ask(undefined)).marked).toBe('all')
   expect((await ask(undefined, 'read')).marked).toBe('recalled')
@@ -66,5 +84,17 @@ test('a no at Forgejo counts', async () => {
 test('a login that failed is no answer', async () => {
   const way = await kit.toForgejo(client, {}, browser)
   locationOf(await kit.comeBack(way, { error: 'temporarily_unavailable' }))
+  expect(refuse()).toBe('challenge')
+})
+
+test('who else signs in there with the same client neither sees it nor answers for it', async () => {
+  kit.forgejo.user = { sub: '2', login: 'bob' }
+  locationOf(await kit.comeBack(await kit.toForgejo(client, {}, browser)))
+  expect((await ask(browser)).marked).toBe('all')
+  expect(refuse()).toBe('challenge')
+  const { marked, ticket } = await ask(browser)
+  expect(marked).toBe('all')
+  const form = new URLSearchParams({ ticket, decision: 'deny' })
+  locationOf(await kit.authorization.decide(form, browser))
   expect(refuse()).toBe('challenge')
 })

@@ -92,3 +92,10 @@ test('the state that Forgejo is given cannot be used as a ticket', async () => {
   const state = location.searchParams.get('state') ?? ''
   pageOf(await decide({ ticket: state, decision: 'allow' }))
 })
+
+test('an answer that chooses nothing is asked for again, with the last choice marked', async () => {
+  const form = new URLSearchParams({ ticket, decision: 'allow', access: 'areas' })
+  const { view } = consentOf(await kit.authorization.decide(form, browser, 'read'))
+  expect(view).toMatchObject({ problem: 'nothing', marked: 'recalled', choice: { access: 'read' } })
+  locationOf(await decide({ ticket: view.ticket, decision: 'allow' }))
+})

@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { HOUR_MS, MINUTE_MS } from '../../src/clock.ts'
 import { hashToken } from '../../src/crypto.ts'
 import { createStepUps } from '../../src/oauth/step-up.ts'
@@ -86,24 +86,24 @@ const MORE = ['write:repository', 'write:issue']
 /** A family whose login was in the browser HERE, and that was just challenged. */
 function setUpChallenged() {
   const it = setUp()
-  it.stepUps.opened(HERE, { id: 'f', scopes: LESS })
+  it.stepUps.opened(HERE, { accountId: 'a', id: 'f', scopes: LESS })
   expect(it.refuse()).toBe('challenge')
   return it
 }
 
 test('the same client in the same browser comes for what it was told to ask for', async () => {
   const { clock, stepUps } = setUpChallenged()
-  expect(stepUps.asked(HERE)).toEqual(['write:issue', 'write:repository'])
-  expect(stepUps.asked(ELSEWHERE)).toBeUndefined()
-  expect(stepUps.asked({ ...HERE, clientId: 'other' })).toBeUndefined()
+  expect(stepUps.asked(HERE, MORE)).toEqual(['write:issue', 'write:repository'])
+  expect(stepUps.asked(ELSEWHERE, MORE)).toBeUndefined()
+  expect(stepUps.asked({ ...HERE, clientId: 'other' }, MORE)).toBeUndefined()
   await clock.advance(30 * MINUTE_MS + 1)
-  expect(stepUps.asked(HERE)).toBeUndefined()
+  expect(stepUps.asked(HERE, MORE)).toBeUndefined()
 })
 
 test('who was asked for more and gave it is as new', () => {
   const { stepUps, refuse } = setUpChallenged()
-  stepUps.opened(HERE, { id: 'next', scopes: MORE })
-  expect(stepUps.asked(HERE)).toBeUndefined()
+  stepUps.opened(HERE, { accountId: 'a', id: 'next', scopes: MORE })
+  expect(stepUps.asked(HERE, MORE)).toBeUndefined()
   expect(refuse('next')).toBe('challenge')
 })
 
@@ -113,8 +113,8 @@ test.each([
 ])('who was asked for more and %s is not asked again for an hour', async (what, family) => {
   const { clock, stepUps, refuse } = setUpChallenged()
   if (what === 'said no') stepUps.declined(HERE)
-  else stepUps.opened(HERE, { id: 'next', scopes: LESS })
-  expect(stepUps.asked(HERE)).toBeUndefined()
+  else stepUps.opened(HERE, { accountId: 'a', id: 'next', scopes: LESS })
+  expect(stepUps.asked(HERE, MORE)).toBeUndefined()
   expect(refuse(family)).toBe('plain')
   expect(refuse('other')).toBe('challenge')
   await clock.advance(HOUR_MS)
@@ -131,9 +131,46 @@ test('what a challenge broke once stays unchallenged, whatever its person says t
 
 test('a login elsewhere, or long after, answers no challenge', async () => {
   const { clock, stepUps, refuse } = setUpChallenged()
-  stepUps.opened(ELSEWHERE, { id: 'elsewhere', scopes: LESS })
+  stepUps.opened(ELSEWHERE, { accountId: 'a', id: 'elsewhere', scopes: LESS })
   expect(refuse('elsewhere')).toBe('challenge')
   await clock.advance(30 * MINUTE_MS + 1)
-  stepUps.opened(HERE, { id: 'later', scopes: LESS })
+  stepUps.opened(HERE, { accountId: 'a', id: 'later', scopes: LESS })
   expect(refuse('later')).toBe('challenge')
+})
+
+test('whoever asks for less than was missing does not come for that', () => {
+  const { stepUps } = setUpChallenged()
+  expect(stepUps.asked(HERE, LESS)).toBeUndefined()
+  expect(stepUps.asked(HERE, ['write:repository'])).toEqual(['write:issue', 'write:repository'])
+})
+
+describe('two people who share a client and a browser', () => {
+  const comesBob = (stepUps: ReturnType<typeof setUp>['stepUps']) =>
+    stepUps.opened(HERE, { id: 'bob', accountId: 'b', scopes: LESS })
+
+  test('do not answer each other’s challenges', () => {
+    const { stepUps, refuse } = setUpChallenged()
+    comesBob(stepUps)
+    expect(refuse('bob')).toBe('challenge')
+  })
+
+  test('are not shown what the other’s app lacks once they have signed in', () => {
+    const { stepUps, refuse } = setUpChallenged()
+    comesBob(stepUps)
+    expect(stepUps.asked(HERE, MORE)).toBeUndefined()
+    expect(refuse()).toBe('challenge')
+    expect(stepUps.asked(HERE, MORE)).toBeUndefined()
+  })
+
+  test('do not speak for each other once they have signed in', () => {
+    const { stepUps, refuse } = setUpChallenged()
+    comesBob(stepUps)
+    expect(refuse()).toBe('challenge')
+    stepUps.declined(HERE)
+    expect(refuse()).toBe('challenge')
+    stepUps.opened(HERE, { id: 'again', accountId: 'a', scopes: LESS })
+    expect(refuse('again')).toBe('challenge')
+    stepUps.declined(HERE)
+    expect(refuse('again')).toBe('plain')
+  })
 })
