@@ -67,6 +67,8 @@ export class LiveSession implements Session {
     return { lastUsedAt, calls, nextStream }
   }
   readonly #log: Log
+  /** What its client calls itself, once somebody has asked: the parameters may be long. */
+  #said: { name: string | undefined } | undefined
   #ended = false
   #dropped = false
 
@@ -96,7 +98,8 @@ export class LiveSession implements Session {
   }
 
   get clientName(): string | undefined {
-    return clientName(JSON.parse(this.row.initializeParams) as Params)
+    this.#said ??= { name: clientName(JSON.parse(this.row.initializeParams) as Params) }
+    return this.#said.name
   }
 
   get streams(): SessionStreams {

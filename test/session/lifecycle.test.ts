@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test'
 import { hashToken } from '../../src/crypto.ts'
 import { createWorld, request, tool, type World } from './world.ts'
 
@@ -31,6 +31,17 @@ describe('a session', () => {
       ['result', 2],
       ['error', 1],
     ])
+  })
+
+  test('knows what its client calls itself, and reads that once', async () => {
+    const { session } = await world.open()
+    const read = spyOn(JSON, 'parse')
+    try {
+      for (let n = 0; n < 3; n++) expect(session.clientName).toBe('test')
+      expect(read).toHaveBeenCalledTimes(1)
+    } finally {
+      read.mockRestore()
+    }
   })
 
   test('is found by its owner under another login too', async () => {
