@@ -43,7 +43,6 @@ export interface Pool {
   reap(now: number): void
   /** The login is over: children that served nobody else are stopped. */
   endFamily(familyId: string): void
-  /** The account is locked out: its children are stopped. */
   /** What a client of an account may do is at most `scopes`: children that may do more finish what they have, and stop. */
   narrow(change: { accountId: string; clientId: string; scopes: readonly string[] }): void
   /** The account has a new token: children that hold the old one get successors. */
