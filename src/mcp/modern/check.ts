@@ -33,11 +33,11 @@ export interface ModernRejection {
 }
 
 /** The methods whose target is repeated in `Mcp-Name`, and the parameter that names it. */
-const NAMED: Readonly<Record<string, string>> = {
-  'prompts/get': 'name',
-  'resources/read': 'uri',
-  'tools/call': 'name',
-}
+const NAMED: ReadonlyMap<string, string> = new Map([
+  ['prompts/get', 'name'],
+  ['resources/read', 'uri'],
+  ['tools/call', 'name'],
+])
 
 /**
  * The checks of a stateless request, in the order in which clients expect to be told (2026-07-28 streamable-http,
@@ -61,7 +61,7 @@ export function checkModern(
     return err({ status: 400, code: MODERN_RPC.unsupportedVersion, message, data })
   }
   if (headers.method !== method) return mismatch('Mcp-Method does not match the method')
-  const key = NAMED[method]
+  const key = NAMED.get(method)
   if (key !== undefined) {
     const value = headers.name
     if (value === undefined) return mismatch('Mcp-Name is missing')

@@ -85,6 +85,7 @@ describe('a stateless request', () => {
       -32020,
     ],
     ['a method that nobody knows', { method: 'unknown/method' }, 404, -32601],
+    ['a method called like a part of objects', { method: 'toString' }, 404, -32601],
     ...['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'tasks/get'].map(
       (method): [string, Given, number, number] => [
         `the removed method ${method}`,
