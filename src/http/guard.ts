@@ -21,12 +21,20 @@ export const bearerPlugin = bearer
 
 /** RFC 6750 §2.1: the scheme in any case, white space, a b64token. */
 const CREDENTIALS = /^bearer +([a-z0-9._~+/-]+=*)$/i
+const B64TOKEN = /^[a-z0-9._~+/-]+=*$/i
+
+/** How nearly every client begins. */
+const SCHEME = 'Bearer '
 
 /** How a request presents itself, before any token is looked up. */
 type Presented = { kind: 'none' } | { kind: 'malformed' } | { kind: 'token'; token: string }
 
 /** Judges an Authorization header. Other schemes count as no token; a broken Bearer one as a bad token. */
 export function readBearer(header: string | null): Presented {
+  if (header?.startsWith(SCHEME)) {
+    const token = header.slice(SCHEME.length)
+    if (B64TOKEN.test(token)) return { kind: 'token', token }
+  }
   if (header === null || !/^bearer\b/i.test(header.trim())) return { kind: 'none' }
   const token = CREDENTIALS.exec(header.trim())?.[1]
   return token === undefined ? { kind: 'malformed' } : { kind: 'token', token }

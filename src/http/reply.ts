@@ -24,17 +24,17 @@ export type Respond = (reply: Reply, standing?: Fields) => Response
 export function createRespond(): Respond {
   const kept = new WeakMap<Fields, WeakMap<Fields, Headers>>()
 
-  const keep = (own: Fields, standing: Fields): Headers => {
-    const known = kept.get(own) ?? new WeakMap<Fields, Headers>()
-    kept.set(own, known)
-    const headers = known.get(standing) ?? new Headers({ ...own, ...standing })
-    known.set(standing, headers)
+  const merge = (own: Fields, standing: Fields): Headers => {
+    const headers = new Headers({ ...own, ...standing })
+    if (Object.isFrozen(own) && Object.isFrozen(standing)) {
+      const known = kept.get(own) ?? new WeakMap<Fields, Headers>()
+      kept.set(own, known.set(standing, headers))
+    }
     return headers
   }
 
   return ({ status, body, headers: own = NONE }, standing = NONE) => {
-    const constant = Object.isFrozen(own) && Object.isFrozen(standing)
-    const headers = constant ? keep(own, standing) : { ...own, ...standing }
+    const headers = kept.get(own)?.get(standing) ?? merge(own, standing)
     return new Response(body, { status, headers })
   }
 }

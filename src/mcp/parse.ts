@@ -43,7 +43,8 @@ export function parseBody(
   let value: unknown
   try {
     text = UTF8.decode(body)
-    if (exceeds(text, LIMITS)) return UNREADABLE
+    // What is opened must be closed: a shorter text cannot be that deep and be JSON.
+    if (text.length > 2 * LIMITS.depth && exceeds(text, LIMITS)) return UNREADABLE
     value = parseExact(text)
   } catch {
     return UNREADABLE
