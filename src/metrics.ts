@@ -23,10 +23,14 @@ export function createMetrics() {
         last = undefined
       },
     })
+    const differs = (a: Record<L, string>, b: Record<L, string>): boolean => {
+      for (const label of labelNames) if (a[label] !== b[label]) return true
+      return false
+    }
     return {
       inc(labels: Record<L, string>): void {
         // Mostly the same as last time.
-        if (!last || labelNames.some((label) => labels[label] !== last?.labels[label])) {
+        if (!last || differs(labels, last.labels)) {
           const key = labelNames.map((label) => labels[label]).join(' ')
           last = noted.get(key) ?? { labels, count: 0 }
           noted.set(key, last)

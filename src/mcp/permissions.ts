@@ -101,25 +101,29 @@ export function createPermissions(options: {
     return withMember(withMember(item, 'title', tool.hints.title), 'annotations', tool.hints)
   }
 
+  const kept = (
+    held: readonly string[],
+    scopes: readonly string[] | undefined,
+    item: string,
+  ): string | undefined => (usable(held, scopes) ? item : undefined)
+
   /** How an item of a listing is shown; undefined for a method that lists nothing. */
   const itemShown = (
     method: string,
     held: readonly string[],
   ): { key: string; edit(item: string): string | undefined } | undefined => {
-    const kept = (scopes: readonly string[] | undefined, item: string) =>
-      usable(held, scopes) ? item : undefined
     switch (method) {
       case 'tools/list':
         return { key: 'tools', edit: (item) => toolShown(item, held) }
       case 'resources/list':
         return {
           key: 'resources',
-          edit: (item) => kept(resourceScopes(textMember(item, 'uri')), item),
+          edit: (item) => kept(held, resourceScopes(textMember(item, 'uri')), item),
         }
       case 'resources/templates/list':
         return {
           key: 'resourceTemplates',
-          edit: (item) => kept(templateScopes(textMember(item, 'uriTemplate')), item),
+          edit: (item) => kept(held, templateScopes(textMember(item, 'uriTemplate')), item),
         }
       default:
         return undefined

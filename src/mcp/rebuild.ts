@@ -15,8 +15,15 @@ export function rebuildRequest(
   known: readonly string[] | undefined = REQUESTS.get(message.method),
   progressToken?: number,
 ): string {
-  const params = knownParams(message.params, known, progressToken)
+  const { params: given } = message
+  const params = isKnown(given, known) ? given : knownParams(given, known, progressToken)
   return JSON.stringify({ jsonrpc: '2.0', id: childId, method: message.method, params })
+}
+
+/** Whether nothing is to be left out: there is no `_meta` either, in which something always may be. */
+function isKnown(params: Params | undefined, known: readonly string[] = []): boolean {
+  for (const name in params) if (!known.includes(name)) return false
+  return true
 }
 
 /** Writes a client's notification anew for a child, on one line. */

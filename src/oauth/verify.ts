@@ -1,6 +1,6 @@
 import { type Clock, HOUR_MS, MINUTE_MS } from '../clock.ts'
 import type { Config } from '../config.ts'
-import { hashToken, type TokenHash } from '../crypto.ts'
+import { hashToken } from '../crypto.ts'
 import { createOnce } from '../once.ts'
 import { err, ok, type Result } from '../result.ts'
 import type { Caller } from '../store/families.ts'
@@ -48,11 +48,13 @@ interface Remembered {
 export function createVerifier(deps: VerifierDeps): Verifier {
   const { store, clock, config, rememberMs = 0 } = deps
   const once = createOnce(clock, HOUR_MS)
-  const remembered = new Map<TokenHash, Remembered>()
+  /** By the token itself: to hash each one again would take as long as the rest of a check. */
+  const remembered = new Map<string, Remembered>()
   let callers = new WeakMap<Caller, Remembered>()
 
-  function judge(tokenHash: TokenHash, now: number): Result<Caller, TokenProblem> {
-    const row = store.tokens.findAccess(tokenHash)
+  function judge(token: string, now: number): Result<Caller, TokenProblem> {
+    if (!ACCESS_TOKEN.test(token)) return err('unknown')
+    const row = store.tokens.findAccess(hashToken(token))
     if (!row) return err('unknown')
     // Even an expired token proves that the answer it came in has arrived: the refresh token before it is spent.
     if (row.presentedAt === null) note(() => store.tokens.markAccess(now, row.tokenHash))
@@ -79,8 +81,8 @@ export function createVerifier(deps: VerifierDeps): Verifier {
       tidy(now)
       const until = Math.min(now + rememberMs, row.expiresAt)
       const entry = { verdict, from: now, until }
-      remembered.delete(tokenHash)
-      remembered.set(tokenHash, entry)
+      remembered.delete(token)
+      remembered.set(token, entry)
       callers.set(caller, entry)
     }
     return verdict
@@ -88,9 +90,9 @@ export function createVerifier(deps: VerifierDeps): Verifier {
 
   /** Drops what counts no longer; the oldest come first. */
   function tidy(now: number): void {
-    for (const [tokenHash, { until }] of remembered) {
+    for (const [token, { until }] of remembered) {
       if (until > now && remembered.size < MAX_REMEMBERED) return
-      remembered.delete(tokenHash)
+      remembered.delete(token)
     }
   }
 
@@ -100,11 +102,9 @@ export function createVerifier(deps: VerifierDeps): Verifier {
 
   return {
     verify(token) {
-      if (!ACCESS_TOKEN.test(token)) return err('unknown')
-      const tokenHash = hashToken(token)
       const now = clock.now()
-      const known = remembered.get(tokenHash)
-      return counts(known, now) ? known.verdict : judge(tokenHash, now)
+      const known = remembered.get(token)
+      return counts(known, now) ? known.verdict : judge(token, now)
     },
     holds: (caller) => counts(callers.get(caller), clock.now()),
     forget() {

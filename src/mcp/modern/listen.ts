@@ -62,12 +62,14 @@ export function honoured({ methods, uris }: Filter, capabilities: Params): Filte
 export const isListChange = (method: string): boolean =>
   LISTS.some((list) => list.method === method)
 
+const NONE: readonly string[] = []
+
 /** A line of a child that says that a list has changed is no longer than this, in characters. */
 const MAX_CHANGE = 1024
 
 /** The lists that a line of a child says have changed, by their notifications. The line must be valid JSON. */
-export function readListChanges(line: string): string[] {
-  if (line.length > MAX_CHANGE || !line.includes('list_changed')) return []
+export function readListChanges(line: string): readonly string[] {
+  if (line.length > MAX_CHANGE || !line.includes('list_changed')) return NONE
   const said: unknown = JSON.parse(line)
   const messages: unknown[] = Array.isArray(said) ? said : [said]
   return messages.flatMap((message) => {
