@@ -200,7 +200,7 @@ export const SETTINGS = {
     parseListen,
     'serve /metrics there (default: off)',
   ),
-  maxBodyBytes: size('max-body', '32MiB', 'largest request body'),
+  maxBodyBytes: size('max-body', '32MiB', 'largest request body, and longest answer of a child'),
   childMemoryBytes: size('child-memory', '64MiB', 'GOMEMLIMIT of a child'),
   shutdownGraceMs: duration(
     'shutdown-grace',

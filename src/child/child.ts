@@ -36,6 +36,8 @@ export interface ChildHandlers {
   oversize(head: string): void
   /** So many more lines were no JSON, or not finished, and were dropped. */
   noise(count: number): void
+  /** It takes no more input although nobody closed it, and is being stopped; what it still says is heard. */
+  muted(): void
   exited(exit: ChildExit): void
 }
 
@@ -48,7 +50,7 @@ export interface Child {
   readonly pid: number
   /** See findStartTime; '' where there is no /proc. */
   readonly startTime: string
-  /** Writes one line. False when it was not taken: the child is gone or too far behind. */
+  /** Writes one line. False when it was not taken: the child is gone, takes no input any more, or is too far behind. */
   send(line: string): boolean
   /**
    * Closes its standard input, then SIGTERM, then SIGKILL to its group, with a wait before each. Resolves when it is
@@ -95,8 +97,8 @@ export function createSpawn(options: SpawnOptions): Spawn {
     /** What it still says is read; one that lives on, and hears nothing, is stopped. */
     function mute(): void {
       if (over || stopping) return
-      log.debug('child takes no more input')
       stopping = descend(undefined)
+      tell(() => handlers.muted())
     }
 
     /** A handler's mistake must not leave the child unread. */

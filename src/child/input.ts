@@ -11,13 +11,14 @@ export interface Input {
 }
 
 /**
- * A child's standard input: never throws, never rejects, never holds more than its cap. Loss shows in the child's exit
- * only. Lines that come in one turn of the event loop are written together, because a write costs as much as a line;
+ * A child's standard input: never throws, never rejects, never holds more than its cap. Loss shows in `broke`
+ * and in the child's exit. Lines that come in one turn of the event loop are written together, because a write costs as much as a line;
  * the very first goes at once, so that a child has it when it is ready to read.
  * @param broke called once when the child takes nothing more although nobody closed its input
  */
 export function createInput(sink: FileSink, broke: () => void = () => {}): Input {
   let open = true
+  let ended = false
   let spoken = false
   /** Taken in this turn. */
   let gathered = ''
@@ -26,8 +27,9 @@ export function createInput(sink: FileSink, broke: () => void = () => {}): Input
   let waiting: Promise<unknown> | undefined
 
   function fail(): void {
-    if (open) broke()
+    if (!open) return
     open = false
+    broke()
   }
 
   function write(): void {
@@ -71,12 +73,13 @@ export function createInput(sink: FileSink, broke: () => void = () => {}): Input
     },
 
     close() {
-      if (!open) return
-      write()
+      if (ended) return
+      ended = true
+      if (open) write()
       open = false
       try {
-        const ended: unknown = sink.end()
-        if (ended instanceof Promise) ended.catch(() => {})
+        const closed: unknown = sink.end()
+        if (closed instanceof Promise) closed.catch(() => {})
       } catch {
         // The child is gone; its exit says so.
       }

@@ -146,6 +146,7 @@ export async function checkChild(
           child.send('{"jsonrpc":"2.0","id":2,"method":"tools/list"}')
         },
         oversize: () => answered.resolve([failed('said a line over the cap')]),
+        muted: () => {},
         noise: () => {},
         exited: ({ stderrTail }) =>
           answered.resolve([

@@ -5,6 +5,7 @@ import {
   type Call,
   type CallSink,
   createCalls,
+  type Load,
   NEVER_SENT,
   type OpenCall,
   timeoutText,
@@ -36,7 +37,7 @@ const MAX_UNANSWERED = 1024
 export type FailReason = 'child-died' | 'stopped'
 
 /** Routes JSON-RPC between many callers and one child. Ids, progress tokens and cancellations are kept apart per call. */
-export interface Bridge {
+export interface Bridge extends Load {
   /**
    * Sends a request to the child. The sink gets the answer, or -32603 with `data.reason`: `timeout`, `cancelled`,
    * `unavailable` (the child takes nothing), `line-too-long`, or what `fail` says. A method that MCP does not have is -32601 at once.
@@ -55,10 +56,6 @@ export interface Bridge {
   fail(reason: FailReason, text: string): void
   /** How many open calls a client's `requestId`, as parsed, names. */
   named(requestId: unknown): number
-  /** Calls whose caller waits. */
-  readonly inFlight: number
-  /** Calls that the child has left unanswered past their deadline, whether or not somebody gave up on them before. */
-  readonly stuck: number
   /** Messages of the child that belong to nothing: late answers, unknown ids, no JSON-RPC. */
   readonly dropped: number
 }
@@ -239,6 +236,9 @@ export function createBridge(options: BridgeOptions): Bridge {
     named: (requestId) => calls.named(requestId).length,
     get inFlight() {
       return calls.waiting().length
+    },
+    get owed() {
+      return calls.size
     },
     get stuck() {
       return calls.late

@@ -39,6 +39,16 @@ export interface Call extends OpenCall {
   readonly sink: CallSink | undefined
 }
 
+/** What a child has before it, in calls. */
+export interface Load {
+  /** Those whose caller waits. */
+  readonly inFlight: number
+  /** Those that it has not answered, whether or not somebody waits. */
+  readonly owed: number
+  /** Those that it has left unanswered past their deadline, whether or not somebody gave up on them before. */
+  readonly stuck: number
+}
+
 /** The unanswered calls of one child. Child ids are small integers and are never used twice. */
 export interface Calls {
   open(request: RpcRequest, sink: CallSink): Call

@@ -16,7 +16,8 @@ export function failOversize(calls: Calls, head: string): boolean {
   const id = isAnswer(said) ? said.id : undefined
   if (calls.isOver(id)) return false
   const call = calls.get(id)
-  if (call === undefined) calls.fail(REASON, TEXT)
+  // It may have answered none of them: those that it did not, the child still owes.
+  if (call === undefined) for (const each of calls.waiting()) calls.refuse(each, REASON, TEXT)
   else {
     calls.refuse(call, REASON, TEXT)
     calls.close(call)

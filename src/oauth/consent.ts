@@ -88,6 +88,6 @@ function deny(deps: FlowDeps, now: number, { row, request }: Pending): Authorize
     return true
   })
   if (!denied) return page(lostLogin)
-  stepUps.declined({ clientId, browserHash: row.browserHash })
+  stepUps.declined({ clientId, browserHash: row.browserHash }, request.scopes)
   return refuse(policy.issuer, request.back, 'access_denied', 'the user said no')
 }

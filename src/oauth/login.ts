@@ -105,7 +105,7 @@ function upstreamError(
   const { clientId, back } = request
   if (error === 'access_denied') {
     store.audit.add(clock.now(), { event: 'login.denied', clientId, reason: 'at Forgejo' })
-    stepUps.declined({ clientId, browserHash })
+    stepUps.declined({ clientId, browserHash }, request.scopes)
     return refuse(policy.issuer, back, 'access_denied', 'the user said no at Forgejo')
   }
   const description = redact(param(query, 'error_description') ?? '').slice(0, MAX_DETAIL_LENGTH)

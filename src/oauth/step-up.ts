@@ -49,8 +49,11 @@ export interface StepUps {
   asked(asker: Asker, scopes: readonly string[]): readonly string[] | undefined
   /** A login opened a family with these scopes. */
   opened(asker: Asker, family: { id: string; accountId: string; scopes: readonly string[] }): void
-  /** The person said no: whoever signed in last, because who it is now is not known. */
-  declined(asker: Asker): void
+  /**
+   * The person said no to these scopes: whoever signed in last, because who it is now is not known. It answers what the
+   * client was told to ask for if that was among them.
+   */
+  declined(asker: Asker, scopes: readonly string[]): void
 }
 
 interface Heard {
@@ -163,9 +166,10 @@ export function createStepUps({
       keep(accounts, keyOf(asker), accountId)
       challenges.delete(keyOf(asker))
     },
-    declined(asker) {
+    declined(asker, scopes) {
       const challenge = unanswered(asker)
-      if (challenge) quieten(hear(challenge.familyId))
+      if (!challenge || !covers(scopes, challenge.missing)) return
+      quieten(hear(challenge.familyId))
       challenges.delete(keyOf(asker))
     },
   }

@@ -59,6 +59,8 @@ export interface LiveChild {
   readonly lastUsedAt: number
   /** Calls that have no answer yet. */
   readonly inFlight: number
+  /** Calls that it may still work on, those included that were given up. */
+  readonly owed: number
   /** Whether calls were given up that the child still works on: its few workers may all be hung. */
   readonly wedged: boolean
   /** Whether Forgejo no longer takes the token that it holds. */

@@ -79,6 +79,10 @@ export function startChild(around: ChildSurroundings & Listener, order: ChildOrd
         bridge.oversize(head)
       },
       noise: (count) => metrics.childNoise.inc(count),
+      // New calls wait for its end, and get the next one.
+      muted() {
+        over ??= 'takes no more input'
+      },
       exited(exit) {
         const end = exit.signal ? `was killed by ${exit.signal}` : `exited with code ${exit.code}`
         const how = mishap ?? end
@@ -114,6 +118,9 @@ export function startChild(around: ChildSurroundings & Listener, order: ChildOrd
     },
     get inFlight() {
       return bridge.inFlight
+    },
+    get owed() {
+      return bridge.owed
     },
     get wedged() {
       return bridge.stuck > 0

@@ -25,7 +25,7 @@ async function cycle(): Promise<number> {
       maxLineBytes: 1000,
       secrets: ['secret'],
     },
-    { line: () => heard.resolve(), oversize() {}, noise() {}, exited() {} },
+    { line: () => heard.resolve(), oversize() {}, noise() {}, muted() {}, exited() {} },
   )
   child.send('{"id":1}')
   await heard.promise

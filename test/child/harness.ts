@@ -9,6 +9,8 @@ export interface Observed {
   lines: string[]
   oversize: number
   noise: number
+  /** How often it was said to take no more input. */
+  muted: number
   exit: ChildExit | undefined
   /** How often `exited` was told. */
   exits: number
@@ -76,6 +78,7 @@ export function start(
     lines: [],
     oversize: 0,
     noise: 0,
+    muted: 0,
     exit: undefined,
     exits: 0,
     logged,
@@ -104,6 +107,9 @@ export function start(
       },
       noise: (count) => {
         seen.noise += count
+      },
+      muted: () => {
+        seen.muted += 1
       },
       exited: (exit) => {
         seen.exit = exit

@@ -15,8 +15,13 @@ function pipe(answer: (text: string) => unknown = (text) => text.length) {
       ended++
     },
   }
-  const input = createInput(sink as unknown as FileSink)
-  return { input, writes, ended: () => ended }
+  let broke = 0
+  const input = createInput(sink as unknown as FileSink, () => {
+    broke++
+    // Whoever hears of it stops the child.
+    input.close()
+  })
+  return { input, writes, ended: () => ended, broke: () => broke }
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
@@ -67,11 +72,12 @@ test('a pipe that throws, breaks or rejects takes nothing more', async () => {
     () => Promise.reject(new Error('EPIPE')),
   ]
   for (const answer of broken) {
-    const { input } = pipe(answer)
+    const { input, broke, ended } = pipe(answer)
     input.send('a')
     await turn()
     await turn()
     expect(input.send('b')).toBe(false)
+    expect([broke(), ended()]).toEqual([1, 1])
     const later = pipe((text) => (text === 'a\n' ? 1 : answer()))
     expect(later.input.send('a')).toBe(true)
     expect(later.input.send('b')).toBe(true)
@@ -79,4 +85,22 @@ test('a pipe that throws, breaks or rejects takes nothing more', async () => {
     await turn()
     expect(later.input.send('c')).toBe(false)
   }
+})
+
+test('a pipe that breaks while more was gathered is said to be broken once', async () => {
+  const written = Promise.withResolvers<number>()
+  const { input, broke, ended } = pipe(() => written.promise)
+  input.send('first')
+  written.reject(new Error('EPIPE'))
+  input.send('second')
+  await turn()
+  await turn()
+  expect([broke(), ended()]).toEqual([1, 1])
+})
+
+test('an input that was closed does not break', () => {
+  const { input, broke, ended } = pipe()
+  input.close()
+  expect(input.send('late')).toBe(false)
+  expect([broke(), ended()]).toEqual([0, 1])
 })

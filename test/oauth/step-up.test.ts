@@ -112,7 +112,7 @@ test.each([
   ['said no', 'f'],
 ])('who was asked for more and %s is not asked again for an hour', async (what, family) => {
   const { clock, stepUps, refuse } = setUpChallenged()
-  if (what === 'said no') stepUps.declined(HERE)
+  if (what === 'said no') stepUps.declined(HERE, MORE)
   else stepUps.opened(HERE, { accountId: 'a', id: 'next', scopes: LESS })
   expect(stepUps.asked(HERE, MORE)).toBeUndefined()
   expect(refuse(family)).toBe('plain')
@@ -124,9 +124,16 @@ test.each([
 test('what a challenge broke once stays unchallenged, whatever its person says then', async () => {
   const { clock, stepUps, refuse } = setUpChallenged()
   stepUps.refreshed('f')
-  stepUps.declined(HERE)
+  stepUps.declined(HERE, MORE)
   await clock.advance(HOUR_MS + MINUTE_MS)
   expect(refuse()).toBe('plain')
+})
+
+test('a “no” to a page that did not offer what was missing answers no challenge', () => {
+  const { stepUps, refuse } = setUpChallenged()
+  stepUps.declined(HERE, LESS)
+  expect(stepUps.asked(HERE, MORE)).toBeDefined()
+  expect(refuse()).toBe('challenge')
 })
 
 test('a login elsewhere, or long after, answers no challenge', async () => {
@@ -166,11 +173,11 @@ describe('two people who share a client and a browser', () => {
     const { stepUps, refuse } = setUpChallenged()
     comesBob(stepUps)
     expect(refuse()).toBe('challenge')
-    stepUps.declined(HERE)
+    stepUps.declined(HERE, MORE)
     expect(refuse()).toBe('challenge')
     stepUps.opened(HERE, { id: 'again', accountId: 'a', scopes: LESS })
     expect(refuse('again')).toBe('challenge')
-    stepUps.declined(HERE)
+    stepUps.declined(HERE, MORE)
     expect(refuse('again')).toBe('plain')
   })
 })

@@ -104,7 +104,9 @@ class RequestExchange implements ModernExchange, Due {
   }
 
   close(): void {
-    if (!this.over) this.settle()
+    if (this.over) return
+    this.settle()
+    this.reader?.drop()
   }
 
   /** It takes long. */

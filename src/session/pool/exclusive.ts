@@ -72,7 +72,9 @@ export function createExclusiveChildren({
   const starting = new Map<string, number>()
 
   const isFree = ({ lease, promised }: Held): boolean => !lease && !promised
-  const fit = ({ child }: Held): boolean => isFit(child, epoch(child.key.accountId))
+  /** One that still works on a call may ask about it, which would be taken for the next one's question. */
+  const fit = ({ child }: Held): boolean =>
+    child.live.owed === 0 && isFit(child, epoch(child.key.accountId))
 
   const take = (held: Held, familyId: string): Lease => {
     held.families.add(familyId)
