@@ -37,27 +37,19 @@ export async function modern(
       taken?.cancel('The client closed the response')
     },
   })
-  try {
-    const coming = deps.registry.modern.request({
-      caller,
-      call: call.value,
-      sink: exchange,
-      shown: (text) => shownTo(caller, message, text, deps),
-      hasLeft: () => gone,
-      mayRead: (uri) => !deps.permissions.denial(reading(uri), caller.scopes),
-    })
-    const came = coming instanceof Promise ? await coming : coming
-    if (!came.ok) {
-      exchange.close()
-      return refusedReply(came.error, message, deps)
-    }
-    taken = came.value
-    if (gone) taken.cancel('The client closed the response')
-    return replyOf(await exchange.respond())
-  } catch (error) {
-    exchange.close()
-    throw error
-  }
+  const coming = deps.registry.modern.request({
+    caller,
+    call: call.value,
+    sink: exchange,
+    shown: (text) => shownTo(caller, message, text, deps),
+    hasLeft: () => gone,
+    mayRead: (uri) => !deps.permissions.denial(reading(uri), caller.scopes),
+  })
+  const came = coming instanceof Promise ? await coming : coming
+  if (!came.ok) return refusedReply(came.error, message, deps)
+  taken = came.value
+  if (gone) taken.cancel('The client closed the response')
+  return replyOf(await exchange.respond())
 }
 
 /** There is no session to be found: a child was given up while the request waited for it. */

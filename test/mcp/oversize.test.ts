@@ -124,6 +124,16 @@ describe('a line over the cap', () => {
     expect(harness.lastSent()).toMatchObject({ id: 'q', result: {} })
   })
 
+  test('that tells nothing leaves the child with what it may still work on: late answers are dropped', () => {
+    const calls = [tool('{}', '"a"'), tool('{}', '"b"')]
+    bridge.oversize(LONG)
+    expect([bridge.inFlight, bridge.owed]).toEqual([0, 2])
+    harness.answer(1)
+    harness.answer(2)
+    expect([bridge.owed, bridge.dropped]).toEqual([0, 2])
+    expect(calls.map(({ answers }) => answers.length)).toEqual([1, 1])
+  })
+
   test('leaves a bridge that goes on', () => {
     tool()
     bridge.oversize(LONG)

@@ -34,8 +34,6 @@ export interface ModernExchange extends ModernSink {
    * first or nothing came for 5 s, counted from this call. It may be asked for once.
    */
   respond(): Promise<ModernReply>
-  /** Ends it for a request that gets another reply: nobody is watched or told any more. */
-  close(): void
 }
 
 export interface ModernExchangeOptions extends Holder {
@@ -45,7 +43,7 @@ export interface ModernExchangeOptions extends Holder {
   gone(): void
 }
 
-/** Opens the exchange of one request, which ends with its outcome, its client, or `close`. */
+/** Opens the exchange of one request. One whose reply is never asked for leaves nothing behind. */
 export type OpenModernExchange = (options: ModernExchangeOptions) => ModernExchange
 
 /** What opens exchanges: those whose clients are not watched yet stand in one list. */
@@ -101,12 +99,6 @@ class RequestExchange implements ModernExchange, Due {
     this.askedAt = this.shared.clock.elapsed()
     if (this.watched) this.awaitSilence()
     return this.reply
-  }
-
-  close(): void {
-    if (this.over) return
-    this.settle()
-    this.reader?.drop()
   }
 
   /** It takes long. */
