@@ -100,7 +100,7 @@ export function createLists({ clock, shelf }: { clock: Clock; shelf: Shelf }): L
         done.resolve()
       }
       const open = say(child, call, { message: child.heard, end })
-      return { cancel: open.cancel, done: done.promise }
+      return { cancel: (reason) => open.cancel(reason), done: done.promise }
     },
 
     headerParams: (child) => shelf.headerParams(child.key),
