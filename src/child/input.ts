@@ -11,9 +11,9 @@ export interface Input {
 }
 
 /**
- * A child's standard input: never throws, never rejects, never holds more than its cap. Loss shows in `broke`
- * and in the child's exit. Lines that come in one turn of the event loop are written together, because a write costs as much as a line;
- * the very first goes at once, so that a child has it when it is ready to read.
+ * A child's standard input: never throws, never rejects, never holds more than its cap. Loss shows in `broke` and in
+ * the child's exit. Lines that come in one turn of the event loop are written together, because a write costs as much
+ * as a line; the very first goes at once, so that a child has it when it is ready to read.
  * @param broke called once when the child takes nothing more although nobody closed its input
  */
 export function createInput(sink: FileSink, broke: () => void = () => {}): Input {

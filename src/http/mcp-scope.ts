@@ -19,8 +19,8 @@ export interface Denied {
 
 /**
  * Judges a request before anything is said to the child (RFC 6750 §3.1); undefined when it may go on. A refusal is
- * audited, with its session if it has one. Nothing is asked for that this server cannot give, in a batch, or of a client that
- * would not survive it or has answered before.
+ * audited, with its session if it has one. Nothing is asked for that this server cannot give, in a batch, or of a client
+ * that would not survive it or has answered before.
  */
 export function denied(
   deps: ScopeDeps,

@@ -1,6 +1,7 @@
 import { DAY_MS, HOUR_MS } from '../clock.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
+import { USED_CODE_MS } from '../oauth/mint.ts'
 import type { Store } from '../store/open.ts'
 
 /** Rows deleted by one statement: SQLite blocks the loop meanwhile. */
@@ -8,9 +9,6 @@ const BATCH_ROWS = 500
 
 /** Statements per table and run; what is left waits for the next run. */
 const MAX_BATCHES = 20
-
-/** How long a used code stays known, so that its second use is seen. */
-const USED_CODE_MS = DAY_MS
 
 /** How long a login keeps a token pair that never found its account: the vault tries again at each start. */
 const STRANDED_PAIR_MS = 7 * DAY_MS

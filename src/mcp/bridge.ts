@@ -40,7 +40,7 @@ export type FailReason = 'child-died' | 'stopped'
 export interface Bridge extends Load {
   /**
    * Sends a request to the child. The sink gets the answer, or -32603 with `data.reason`: `timeout`, `cancelled`,
-   * `unavailable` (the child takes nothing), `line-too-long`, or what `fail` says. A method that MCP does not have is -32601 at once.
+   * `unavailable` (the child takes nothing), `line-too-long`, or what `fail` says. An unknown method is -32601 at once.
    * @param known the members of `params` that the child knows: those of the legacy revisions unless said otherwise
    */
   call(request: RpcRequest, sink: CallSink, known?: readonly string[]): OpenCall

@@ -19,6 +19,7 @@ export const namesOf = (names: Iterable<string>): Names => {
   return { exact, folded: new Set([...exact].map(foldName)) }
 }
 
+/** Why such a key is refused. */
 export const MISSPELT = 'a key differs from a known one only in case'
 
 /** Whether another reader takes a key for a known one because it disregards case. */

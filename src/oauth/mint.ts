@@ -1,10 +1,12 @@
-import { type Clock, MINUTE_MS, SECOND_MS } from '../clock.ts'
+import { type Clock, DAY_MS, MINUTE_MS, SECOND_MS } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { hashToken, randomToken, type TokenHash } from '../crypto.ts'
 import type { Store } from '../store/open.ts'
 
 /** How long an authorization code lives (RFC 6749 §4.1.2 allows ten minutes; a browser needs seconds). */
 export const CODE_TTL_MS = MINUTE_MS
+/** How long a used code stays known, so that its second use is seen. */
+export const USED_CODE_MS = DAY_MS
 
 const ACCESS_PREFIX = 'fjat_'
 const REFRESH_PREFIX = 'fjrt_'

@@ -1,11 +1,11 @@
-import { DAY_MS, HOUR_MS } from '../clock.ts'
+import { HOUR_MS } from '../clock.ts'
 import { hashToken } from '../crypto.ts'
 import { OAuthError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { createOnce } from '../once.ts'
 import type { Store } from '../store/open.ts'
-import type { TokenResponse } from './mint.ts'
+import { type TokenResponse, USED_CODE_MS } from './mint.ts'
 import { checkRepeated, param, requiredParam } from './params.ts'
 import { revokeToken } from './revoke.ts'
 import { codeGrant } from './token-code.ts'
@@ -18,9 +18,6 @@ export interface Tokens {
   /** The revocation endpoint (RFC 7009 §2). Throws OAuthError; returns for a token that is not known. */
   revoke(form: URLSearchParams): void
 }
-
-/** So long a used code is known. */
-const USED_CODE_MS = DAY_MS
 
 const GRANT_TYPES: readonly GrantType[] = [codeGrant, refreshGrant]
 

@@ -158,7 +158,10 @@ export function createRegistry(deps: RegistryDeps): Registry {
       const known = hashes.get(sessionId)
       const hash = known ?? hashToken(sessionId)
       const found = book.find(hash)
-      if (!found) return err('not-found')
+      if (!found) {
+        hashes.delete(sessionId)
+        return err('not-found')
+      }
       if (known === undefined) {
         if (hashes.size >= MAX_HASHES) hashes.clear()
         hashes.set(sessionId, hash)

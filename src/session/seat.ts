@@ -104,8 +104,8 @@ export class Seat {
         const ready = await this.#ready()
         if (!ready.ok) return ready
         if (ready.value.over === undefined) return ok(work(ready.value))
-        // It is being stopped, which takes a few seconds at most.
-        await ready.value.gone
+        // It takes no more, and most likely has gone; a stop ends in bounded time.
+        await ready.value.stop('replaced')
       }
       return refuse('start-failed', 'the child ends as soon as it is started', FLAPPING_RETRY_MS)
     } finally {

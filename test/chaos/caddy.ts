@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gather } from '../fixtures/broker.ts'
 import { until } from '../fixtures/until.ts'
 
 const CADDYFILE = join(import.meta.dir, '..', '..', 'docs', 'Caddyfile')
@@ -27,22 +28,18 @@ export async function startCaddy(binary: string, folder: string, port: number, b
     stdout: 'ignore',
     stderr: 'pipe',
   })
-  let log = ''
-  const reading = (async () => {
-    const decoder = new TextDecoder()
-    for await (const chunk of caddy.stderr) log += decoder.decode(chunk, { stream: true })
-  })()
+  const log = gather(caddy.stderr)
   const url = `http://127.0.0.1:${port}`
   const stop = async () => {
     caddy.kill('SIGKILL')
     await caddy.exited
-    await reading
+    await log.done
   }
   try {
     await until('caddy answers', async () => (await fetch(`${url}/healthz`).catch(() => {}))?.ok)
   } catch (error) {
     await stop()
-    throw new Error(`caddy did not start:\n${log}`, { cause: error })
+    throw new Error(`caddy did not start:\n${log.text()}`, { cause: error })
   }
-  return { url, log: () => log, [Symbol.asyncDispose]: stop }
+  return { url, log: log.text, [Symbol.asyncDispose]: stop }
 }

@@ -65,6 +65,21 @@ describe('a session', () => {
     ])
   })
 
+  test('whose child takes no more input gives new calls to the next one, which starts when that is gone', async () => {
+    const { session } = await world.open()
+    const open = world.call(session, tool('hang', {}, 'lost'))
+    await world.clock.settle()
+    world.spawner.last.mute()
+    const replies = await Promise.all([1, 2].map((n) => world.call(session, tool('echo', { n }))))
+    expect(world.spawner.children.map(({ alive }) => alive)).toEqual([false, true])
+    const { pid } = world.spawner.last
+    expect(replies.map(({ result }) => result)).toMatchObject([
+      { pid, said: { n: 1 } },
+      { pid, said: { n: 2 } },
+    ])
+    expect(await open).toMatchObject({ error: { data: { reason: 'child-died' } } })
+  })
+
   test('whose child dies fails the calls in flight with their own error, and wakes for the next', async () => {
     const { session } = await world.open()
     const open = world.call(session, tool('hang', {}, 'lost'))

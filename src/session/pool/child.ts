@@ -3,6 +3,7 @@ import { type Capabilities, capabilityKey } from '../../mcp/modern/capabilities.
 import type { Params } from '../../mcp/rpc.ts'
 import type { Caller } from '../../store/families.ts'
 import type { LiveChild } from '../live.ts'
+import { createScopeKey } from '../scope-key.ts'
 
 /** Who a child of the pool can serve: calls that agree in all of it. */
 export interface PoolKey {
@@ -48,6 +49,7 @@ export type PoolState = (typeof POOL_STATES)[number]
 /** Makes the keys of callers; those of one caller are made once. */
 export function createPoolKeys(): (caller: Caller, capabilities: Capabilities) => PoolKey {
   const made = new WeakMap<Caller, Map<string, PoolKey>>()
+  const scopeKey = createScopeKey()
   return (caller, capabilities) => {
     const can = capabilityKey(capabilities)
     const own = made.get(caller) ?? new Map<string, PoolKey>()
@@ -55,7 +57,7 @@ export function createPoolKeys(): (caller: Caller, capabilities: Capabilities) =
     const known = own.get(can)
     if (known) return known
     const { accountId, clientId, scopes } = caller
-    const place = [accountId, [...new Set(scopes)].sort().join(' '), can].join('\n')
+    const place = [accountId, scopeKey(scopes), can].join('\n')
     const key = { accountId, clientId, scopes, capabilities, text: `${clientId}\n${place}`, place }
     own.set(can, key)
     return key
