@@ -1,5 +1,4 @@
 import { Elysia } from 'elysia'
-import type { Exchange, ExchangeReply } from '../mcp/exchange.ts'
 import {
   checkBatch,
   checkPostHeaders,
@@ -59,7 +58,7 @@ export async function answerMcp(
       const body = await bytesOf(request, posted.value.announced, deps.config.maxBodyBytes)
       const taken = body ? take(request, posted.value, body, deps) : err(tooLarge())
       const came = taken instanceof Promise ? await taken : taken
-      reply = came.ok ? replyOf(await came.value.respond(), came.value, request) : came.error
+      reply = came.ok ? exchangeReply(await came.value.respond()) : came.error
     } else reply = posted.error
     deps.metrics.requests.inc({ method: request.method, status: String(reply.status) })
     return deps.respond(reply, standing)
@@ -121,10 +120,7 @@ function listen(request: Request, session: Session, caller: Caller, deps: McpDep
   const reader = session.listen(caller, request.headers.get('last-event-id') || undefined)
   if (!reader.ok) return refused(reader.error, deps.policy, undefined)
   if (reader.value === undefined) return nothingMore()
-  const { body, drop } = reader.value
-  request.signal.addEventListener('abort', drop, { once: true })
-  if (request.signal.aborted) drop()
-  return streamReply(body)
+  return streamReply(reader.value.body)
 }
 
 /** Reads the messages of a POST and hands them to where they go. */
@@ -156,13 +152,4 @@ function take(
   return !batch && message?.kind === 'request'
     ? call(request, session.value, message, caller, deps)
     : converse(request, session.value, messages, caller, deps)
-}
-
-/** What an exchange came to. The connection is watched only once there is a stream on it. */
-function replyOf(reply: ExchangeReply, exchange: Exchange, http: Request): Reply {
-  if (reply.kind === 'stream') {
-    http.signal.addEventListener('abort', () => exchange.disconnect(), { once: true })
-    if (http.signal.aborted) exchange.disconnect()
-  }
-  return exchangeReply(reply)
 }

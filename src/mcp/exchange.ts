@@ -20,7 +20,10 @@ export type ExchangeReply =
   | { kind: 'stream'; body: ReadableStream<Uint8Array> }
   | { kind: 'gone' }
 
-/** One POST on /mcp that carries requests, and everything the child says about them. */
+/**
+ * One POST on /mcp that carries requests, and everything the child says about them. When its client goes away from a
+ * stream, whose body is cancelled then, what is still said is kept for its return.
+ */
 export interface Exchange extends CallSink {
   /** One sink for each request; a call's answer goes to the sink of its place. The exchange itself is the first. */
   readonly sinks: readonly CallSink[]
@@ -29,8 +32,6 @@ export interface Exchange extends CallSink {
    * nothing came for 5 s, counted from this call. It may be asked for once.
    */
   respond(): Promise<ExchangeReply>
-  /** The client went away from a stream: what is still said on it is kept for its return. */
-  disconnect(): void
 }
 
 export interface ExchangeOptions {
@@ -112,10 +113,6 @@ class PostExchange implements Exchange, Due {
 
   expire(): void {
     this.open()
-  }
-
-  disconnect(): void {
-    this.streaming?.reader.drop()
   }
 
   private messageAt(place: number, text: string): boolean {

@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts'
-import { hashToken, type TokenHash } from '../crypto.ts'
+import { hashToken } from '../crypto.ts'
 import type { CallSink } from '../mcp/calls.ts'
 import { createAllowance } from '../mcp/ring.ts'
 import type { RpcRequest } from '../mcp/rpc.ts'
@@ -23,9 +23,6 @@ import type { Session } from './session.ts'
 import { createSlots } from './slots.ts'
 import { STANDBY_KEEP_MS } from './standby.ts'
 import { createUsage } from './usage.ts'
-
-/** Session ids whose hashes are remembered. */
-const MAX_HASHES = 1024
 
 export interface RegistryDeps extends ChildSurroundings {
   store: Store
@@ -136,8 +133,6 @@ export function createRegistry(deps: RegistryDeps): Registry {
     allowance: createAllowance(),
   }
   const book = createBook({ ...deps, session })
-  /** Hashes of session ids that were found: each call names one. */
-  const hashes = new Map<string, TokenHash>()
   const openings = createOpenings({ ...deps, book, launcher })
   let stopping: Promise<void> | undefined
 
@@ -155,17 +150,8 @@ export function createRegistry(deps: RegistryDeps): Registry {
     initialize: (caller, request, sink) => openings.initialize(caller, request, sink),
 
     find(caller, sessionId) {
-      const known = hashes.get(sessionId)
-      const hash = known ?? hashToken(sessionId)
-      const found = book.find(hash)
-      if (!found) {
-        hashes.delete(sessionId)
-        return err('not-found')
-      }
-      if (known === undefined) {
-        if (hashes.size >= MAX_HASHES) hashes.clear()
-        hashes.set(sessionId, hash)
-      }
+      const found = book.find(hashToken(sessionId))
+      if (!found) return err('not-found')
       const { accountId, clientId, idHash } = found.row
       if (accountId === caller.accountId)
         return clientId === caller.clientId ? ok(found) : err('not-found')

@@ -16,6 +16,12 @@ test('a reply has its own headers and those of its path, and no reply changes an
       'content-type': 'application/json',
       vary: 'Origin',
     })
+    if (!frozen) {
+      own['Content-Type'] = 'text/plain'
+      const third = respond({ status: 200, body: '', headers: own }, standing)
+      expect(third.headers.get('content-type')).toBe('text/plain')
+      own['Content-Type'] = 'application/json'
+    }
     const alone = respond({ status: 200, body: '{}', headers: own })
     expect(Object.fromEntries(alone.headers)).toEqual({ 'content-type': 'application/json' })
   }

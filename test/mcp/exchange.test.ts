@@ -163,7 +163,7 @@ describe('a stream', () => {
     one.message('a')
     const reader = body(await one.respond()).getReader()
     await readTo(reader, 'a\n\n')
-    one.disconnect()
+    await reader.cancel()
     expect(one.sinks[0]?.message('b')).toBe(true)
     one.end('c')
     one.end('again')

@@ -83,6 +83,17 @@ describe('calls of clients that cannot be asked anything', () => {
 })
 
 describe('calls of clients that can be asked', () => {
+  test('leave no child to the next one that may still work on them: its questions would be taken for theirs', async () => {
+    const first = await world.interact('hold')
+    const child = world.spawner.last
+    // A question, most likely, or an answer: the beginning does not tell.
+    child.overflow('{"jsonrpc":"2.0","method":"elicitation/create","params":{"message":"x')
+    expect((await first.reply()).error?.data?.reason).toBe('line-too-long')
+    await world.interact('echo')
+    expect(child.alive).toBe(false)
+    expect(world.spawner.children).toHaveLength(2)
+  })
+
   test('have a child each while they last, and leave it to the next one', async () => {
     const first = await world.interact('hold')
     const waiting = world.interact('hold')

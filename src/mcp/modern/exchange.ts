@@ -8,8 +8,8 @@ import type { Outcome } from './outcome.ts'
 const SILENCE_MS = 5 * SECOND_MS
 
 /**
- * A client is watched once its request has taken so long, in ms, or its reply has become a stream: to watch it from the
- * first would cost more than most requests take.
+ * A client is watched once its request has taken so long, in ms: to watch it from the first would cost more than most
+ * requests take. From a stream it goes away by cancelling the body.
  */
 const UNWATCHED_MS = 100
 
@@ -133,8 +133,10 @@ class RequestExchange implements ModernExchange, Due {
   /** The stream that the reply is from now on; undefined when nothing more can be said. */
   private stream(): Reader | undefined {
     if (this.over || this.reader) return this.over ? undefined : this.reader
-    this.watch()
-    if (this.over) return undefined
+    if (this.options.client.signal.aborted) {
+      this.leave()
+      return undefined
+    }
     this.stopTimer?.()
     const { familyId } = this.options
     this.reader = createReader({
